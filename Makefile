@@ -1,0 +1,102 @@
+# The front door. Every target sets up what it needs in .venv; nothing is installed outside this folder.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# uv installs from the hashed lock files in seconds; it lives inside the virtual environment (docs/decisions/0002).
+UV_VERSION := 0.13.8
+RUN_STAMP := $(VENV)/.run-$(shell cksum requirements/run.lock 2>/dev/null | cut -d' ' -f1)
+DEV_STAMP := $(VENV)/.dev-$(shell cksum requirements/dev.lock 2>/dev/null | cut -d' ' -f1)
+TRAIN_STAMP := $(VENV)/.train-$(shell cksum requirements/train.lock 2>/dev/null | cut -d' ' -f1)
+export UV_PYTHON := $(CURDIR)/$(BIN)/python
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z][a-zA-Z_-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}'
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit("Cakegate needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(RUN_STAMP): $(BIN)/uv pyproject.toml requirements/run.lock
+	$(BIN)/uv pip install --quiet --require-hashes -r requirements/run.lock
+	$(BIN)/uv pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(DEV_STAMP): $(RUN_STAMP) requirements/dev.lock
+	$(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.lock
+	@touch $@
+
+$(TRAIN_STAMP): $(DEV_STAMP) requirements/train.lock
+	$(BIN)/uv pip install --quiet --require-hashes -r requirements/train.lock
+	@touch $@
+
+.PHONY: install
+install: $(DEV_STAMP) ## Install everything for development into .venv
+
+.PHONY: demo
+demo: $(RUN_STAMP) ## Start the whole stack, submit pictures, print what each client got; stays up
+	@exec $(BIN)/cakegate up --demo $(ARGS)
+
+.PHONY: up
+up: $(RUN_STAMP) ## Start the whole stack on this machine, without containers
+	@exec $(BIN)/cakegate up $(ARGS)
+
+.PHONY: run
+run: up ## The same as up
+
+.PHONY: test
+test: $(DEV_STAMP) ## Run the test suite (starts its own Postgres and Valkey)
+	$(BIN)/pytest $(ARGS)
+
+.PHONY: lint
+lint: $(DEV_STAMP) ## Check format, lint rules, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(DEV_STAMP) ## Format the code and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: bench
+bench: $(DEV_STAMP) ## Run the benchmarks (minutes; figures depend on the machine)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: migrate
+migrate: $(RUN_STAMP) ## Bring the database of CAKEGATE_DATABASE_URL up to date
+	$(BIN)/cakegate migrate $(ARGS)
+
+.PHONY: migrations
+migrations: $(RUN_STAMP) ## List the schema's migrations and say which are applied
+	$(BIN)/cakegate migrate --list $(ARGS)
+
+.PHONY: docs
+docs: $(RUN_STAMP) ## Regenerate docs/configuration.md and .env.template from the settings
+	$(BIN)/cakegate settings --markdown > docs/configuration.md
+	$(BIN)/cakegate settings --env > .env.template
+
+.PHONY: model
+model: $(TRAIN_STAMP) ## Train a model pack: make model ARGS="train --data DIR --out DIR"
+	$(BIN)/cakegate model $(ARGS)
+
+.PHONY: lock
+lock: $(BIN)/uv ## Resolve the dependencies again and rewrite the lock files
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' pyproject.toml --extra local --extra objectstore -o requirements/run.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' pyproject.toml --extra local --extra objectstore --group dev \
+	  -c requirements/run.lock -o requirements/dev.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' pyproject.toml --extra train -c requirements/run.lock -o requirements/train.lock
+
+.PHONY: clean
+clean: ## Remove the virtual environment, caches and the default state folder
+	rm -rf $(VENV) .cakegate .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,140 @@
+"""Cakes as clients send them and as the legacy API keeps them, and the marker that travels in a picture's URL."""
+
+import re
+import unicodedata
+from typing import Annotated, Any
+from urllib.parse import urldefrag, urlsplit
+
+import msgspec
+
+from cakegate.domain.errors import InvalidCake
+
+#: Limits of the Cake data model: at most 30 and 200 characters, yum factor 1 to 5.
+NAME_MAX_CHARACTERS = 30
+COMMENT_MAX_CHARACTERS = 200
+#: Below this the legacy API accepts the body and then fails with a 500 (observed).
+NAME_MIN_CHARACTERS = 5
+COMMENT_MIN_CHARACTERS = 5
+YUM_FACTOR_MIN = 1
+YUM_FACTOR_MAX = 5
+#: Longer URLs are cut or refused by common servers and browsers.
+IMAGE_URL_MAX_CHARACTERS = 2048
+
+CakeId = str
+"""The legacy API's id, as text: it may be a number or a string there."""
+
+_MARKER_PREFIX = "cakegate="
+_MARKER_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
+#: RFC 3986 characters, plus what browsers send unescaped in IRIs; never white space or controls.
+_FORBIDDEN_IN_URL = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]")
+
+
+class CakeDraft(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A cake as a client submits it, checked by `check_draft`.
+
+    `image_url` has no fragment. Lengths count Unicode code points after surrounding white space is cut.
+    """
+
+    name: str
+    comment: str
+    image_url: str
+    yum_factor: int
+
+
+class Cake(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A cake as clients see it: `image_url` without our marker, `id` as the legacy API gives it (number or string)."""
+
+    id: int | str
+    name: str
+    comment: str
+    image_url: str
+    yum_factor: int | float
+
+
+class StoredCake(msgspec.Struct, frozen=True, kw_only=True):
+    """A cake as the legacy API keeps it: the whole item, and the marker its picture's address carries, if any."""
+
+    id: CakeId
+    item: dict[str, Any]
+    marker: str | None
+
+    def public(self, *, image_url_field: str = "imageUrl") -> dict[str, Any]:
+        """The item as clients see it: the same, its picture's address without our marker."""
+        address = self.item.get(image_url_field)
+        if not isinstance(address, str):
+            return dict(self.item)
+        return {**self.item, image_url_field: strip_marker(address)}
+
+
+def check_draft(draft: CakeDraft) -> CakeDraft:
+    """Return the draft cleaned (white space cut, fragment dropped).
+
+    Raises:
+        InvalidCake: with one complaint for each field that breaks a limit.
+    """
+    complaints: dict[str, str] = {}
+    name, comment = draft.name.strip(), draft.comment.strip()
+    if text := _text_complaint(name, NAME_MIN_CHARACTERS, NAME_MAX_CHARACTERS, line_breaks=False):
+        complaints["name"] = text
+    if text := _text_complaint(comment, COMMENT_MIN_CHARACTERS, COMMENT_MAX_CHARACTERS, line_breaks=True):
+        complaints["comment"] = text
+    if not YUM_FACTOR_MIN <= draft.yum_factor <= YUM_FACTOR_MAX:
+        complaints["yumFactor"] = f"must be a whole number from {YUM_FACTOR_MIN} to {YUM_FACTOR_MAX}"
+    if text := _url_complaint(draft.image_url):
+        complaints["imageUrl"] = text
+    if complaints:
+        raise InvalidCake(complaints)
+    return CakeDraft(name=name, comment=comment, image_url=urldefrag(draft.image_url).url, yum_factor=draft.yum_factor)
+
+
+def _text_complaint(text: str, least: int, most: int, *, line_breaks: bool) -> str | None:
+    if not least <= len(text) <= most:
+        return f"must have {least} to {most} characters, not counting white space around it; it has {len(text)}"
+    for character in text:
+        if line_breaks and character in "\n\r\t":
+            continue
+        # Cc: controls (Postgres cannot store NUL); Cs: lone surrogates, which no UTF-8 can hold.
+        if unicodedata.category(character) in {"Cc", "Cs"}:
+            return f"must not contain the control character U+{ord(character):04X}"
+    return None
+
+
+def _url_complaint(url: str) -> str | None:
+    if len(url) > IMAGE_URL_MAX_CHARACTERS:
+        return f"must have at most {IMAGE_URL_MAX_CHARACTERS} characters; it has {len(url)}"
+    if _FORBIDDEN_IN_URL.search(url) or any(unicodedata.category(c) in {"Cc", "Cs"} for c in url):
+        return 'must not contain white space, control characters or any of "<>\\^`{|}'
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "is not a URL"
+    if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
+        return "must be an http or https URL with a host"
+    if parts.username is not None or parts.password is not None:
+        return "must not carry a user name or password"
+    if port == 0:
+        return "must not name port 0"
+    return None
+
+
+def with_marker(image_url: str, token: str) -> str:
+    """The address with our marker as its fragment; no server ever sees a fragment (RFC 9110 §4.2.5)."""
+    return f"{urldefrag(image_url).url}#{_MARKER_PREFIX}{token}"
+
+
+def marker_of(image_url: str) -> str | None:
+    """The marker token that an address carries, or None."""
+    fragment = urldefrag(image_url).fragment
+    if not fragment.startswith(_MARKER_PREFIX):
+        return None
+    token = fragment.removeprefix(_MARKER_PREFIX)
+    return token if _MARKER_TOKEN.fullmatch(token) else None
+
+
+def strip_marker(image_url: str) -> str:
+    """The address without our marker; any other fragment stays."""
+    return urldefrag(image_url).url if marker_of(image_url) is not None else image_url
+
+
+YumFactor = Annotated[int, msgspec.Meta(ge=YUM_FACTOR_MIN, le=YUM_FACTOR_MAX)]
