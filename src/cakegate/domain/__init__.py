@@ -1,1 +1,4 @@
-"""What a cake, a submission, a verdict and a rendition are: data and rules. No I/O, no clock, no third party but msgspec."""
+"""What a cake, a submission, a verdict and a rendition are: data and rules.
+
+No I/O, no clock, no third party but msgspec.
+"""

@@ -109,12 +109,10 @@ def _url_complaint(url: str) -> str | None:
         port = parts.port
     except ValueError:
         return "is not a URL"
-    if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
+    if parts.scheme.lower() not in {"http", "https"} or not parts.hostname or port == 0:
         return "must be an http or https URL with a host"
     if parts.username is not None or parts.password is not None:
         return "must not carry a user name or password"
-    if port == 0:
-        return "must not name port 0"
     return None
 
 

@@ -15,7 +15,7 @@ class Decision(enum.StrEnum):
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
-    """Scores from `accept` up are cakes, below `review` are not; what lies between, a person decides. Both in [0, 1]."""
+    """Scores from `accept` up are cakes, below `review` are not; between them a person decides. Both in [0, 1]."""
 
     accept: float
     review: float
