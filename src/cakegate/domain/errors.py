@@ -13,6 +13,7 @@
     │   └── RenditionNotFound
     ├── IdempotencyMismatch           the key was used before with another body
     ├── IllegalTransition             the state table does not allow it: a bug, or a person too late
+    ├── LeaseLost                     somebody else owns the submission now: stop at once
     ├── PictureError                  one picture's trouble
     │   ├── PictureNotAllowed         its address is not one we fetch            (final)
     │   ├── PictureGone               404 or 410                                 (final)
@@ -96,6 +97,14 @@ class IllegalTransition(CakegateError):
     """The state table does not allow this change."""
 
 
+class LeaseLost(CakegateError):
+    """The submission is no longer in the state, or under the lease, that this change expected: stop at once."""
+
+    def __init__(self, submission_id: UUID) -> None:
+        self.submission_id = submission_id
+        super().__init__(f"The lease on submission {submission_id} is lost.")
+
+
 class PictureError(CakegateError):
     """One picture's trouble. `detail` is for logs and the record only."""
 
@@ -166,7 +175,14 @@ class Unavailable(CakegateError):
 
 
 class DatabaseUnavailable(Unavailable):
-    """Postgres cannot be reached or has no connection left for us."""
+    """Postgres cannot be reached or has no connection left for us.
+
+    `outcome_unknown` is true when the connection broke after a statement was sent: it may have been carried out.
+    """
+
+    def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
+        self.outcome_unknown = outcome_unknown
+        super().__init__(message)
 
 
 class QueueUnavailable(Unavailable):

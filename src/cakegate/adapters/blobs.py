@@ -1,0 +1,69 @@
+"""Where renditions' bytes lie: a Postgres table by default, an object store where a URL says so.
+
+The Postgres side is a pair of functions handed in by the wiring, so that this adapter knows no other; the object
+store is obstore's (S3, GCS, Azure, a folder), which comes with the extra `objectstore`.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from cakegate import settings
+from cakegate.domain import errors
+
+
+class Blobs(Protocol):
+    """Bytes by key. Keys name content: what is once under a key never changes."""
+
+    async def put(self, key: str, content: bytes, *, media_type: str) -> None:
+        """Store bytes; again with the same key changes nothing."""
+
+    async def get(self, key: str) -> bytes | None:
+        """The bytes, or None."""
+
+
+class TableBlobs:
+    """Blobs in Postgres, through the store's functions."""
+
+    def __init__(
+        self, put: Callable[[str, bytes, str], Awaitable[None]], get: Callable[[str], Awaitable[bytes | None]]
+    ) -> None:
+        self._put = put
+        self._get = get
+
+    async def put(self, key: str, content: bytes, *, media_type: str) -> None:
+        """See `Blobs.put`."""
+        await self._put(key, content, media_type)
+
+    async def get(self, key: str) -> bytes | None:
+        """See `Blobs.get`."""
+        return await self._get(key)
+
+
+class ObjectStoreBlobs:
+    """Blobs in an object store; credentials come from the URL or the store's own environment variables."""
+
+    def __init__(self, url: settings.SecretUrl) -> None:
+        try:
+            from obstore.exceptions import BaseError  # noqa: PLC0415 - an extra
+            from obstore.store import from_url  # noqa: PLC0415
+        except ImportError as error:
+            raise errors.InvalidSettings(
+                "CAKEGATE_PICTURES_STORAGE_URL needs the extra: pip install 'cakegate[objectstore]'"
+            ) from error
+        try:
+            self._store = from_url(url.reveal())
+        except (BaseError, ValueError) as error:
+            raise errors.InvalidSettings(f"CAKEGATE_PICTURES_STORAGE_URL: {url} cannot be used") from error
+
+    async def put(self, key: str, content: bytes, *, media_type: str) -> None:
+        """See `Blobs.put`."""
+        attributes = {} if "Local" in type(self._store).__name__ else {"Content-Type": media_type}
+        await self._store.put_async(key, content, attributes=attributes)
+
+    async def get(self, key: str) -> bytes | None:
+        """See `Blobs.get`."""
+        try:
+            found = await self._store.get_async(key)
+        except FileNotFoundError:
+            return None
+        return bytes(await found.bytes_async())

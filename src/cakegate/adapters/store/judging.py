@@ -1,0 +1,163 @@
+"""Judging: claim, and every way in which it can end."""
+
+import uuid
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from cakegate.adapters.store import moves, pool
+from cakegate.domain import errors, submissions, verdicts
+from cakegate.domain.submissions import State
+
+
+async def claim(
+    db: pool.Database, submission_id: UUID, *, lease_seconds: float, holder: str
+) -> submissions.Submission | None:
+    """Take a pending submission under a lease; None when it is not pending, or not yet due."""
+    async with db.connection() as connection:
+        return await moves.move(
+            connection,
+            submission_id,
+            State.PENDING,
+            State.JUDGING,
+            _CLAIM,
+            new_token=uuid.uuid4(),
+            lease_seconds=lease_seconds,
+            actor=holder,
+        )
+
+
+_CLAIM: Final = moves.query(moves.LEASE, guard="AND (next_attempt_at IS NULL OR next_attempt_at <= now())")
+
+
+async def settle_verdict(
+    db: pool.Database,
+    held: submissions.Submission,
+    *,
+    verdict: verdicts.Verdict,
+    picture: submissions.Picture,
+    actor: str,
+    timings: dict[str, float],
+) -> submissions.Submission:
+    """Write the verdict and what follows from it, in one transaction. An accepted one counts as enqueued on `create`.
+
+    Raises:
+        LeaseLost: the submission is not ours any more; nothing is written.
+    """
+    target, reason = _AFTER_VERDICT[verdict.decision]
+    async with db.transaction() as connection:
+        moved = await moves.move(
+            connection,
+            held.id,
+            State.JUDGING,
+            target,
+            _SETTLE_VERDICT[target],
+            token=held.lease_token,
+            reason=reason,
+            actor=actor,
+            timings=msgspec.json.encode(timings).decode(),
+            sha256=picture.sha256,
+            size_bytes=picture.size_bytes,
+            format=picture.format,
+            width=picture.width,
+            height=picture.height,
+        )
+        if moved is None:
+            raise errors.LeaseLost(held.id)
+        await add_verdict(connection, held.id, verdict)
+    return msgspec.structs.replace(moved, verdict=verdict)
+
+
+_AFTER_VERDICT: Final = {
+    verdicts.Decision.ACCEPT: (State.ACCEPTED, None),
+    verdicts.Decision.REVIEW: (State.REVIEW, submissions.Reason.DOUBTFUL),
+    verdicts.Decision.REJECT: (State.REJECTED, submissions.Reason.NOT_A_CAKE),
+}
+_PICTURE_SETS: Final = f"""
+    {moves.UNLEASED}, {moves.TIMED}, judged_at = now(), image_sha256 = %(sha256)s, image_bytes = %(size_bytes)s,
+    image_format = %(format)s, image_width = %(width)s, image_height = %(height)s
+"""
+_SETTLE_VERDICT: Final = {
+    State.ACCEPTED: moves.query(f"{_PICTURE_SETS}, {moves.ON_QUEUE}, accepted_at = now()"),
+    State.REVIEW: moves.query(f"{_PICTURE_SETS}, next_attempt_at = NULL"),
+    State.REJECTED: moves.query(f"{_PICTURE_SETS}, next_attempt_at = NULL, settled_at = now()"),
+}
+
+
+async def add_verdict(
+    connection: pool.Connection, submission_id: UUID, verdict: verdicts.Verdict, *, role: str = "primary"
+) -> None:
+    """Keep what a model said; a `shadow`'s word is kept and never acted on."""
+    await connection.execute(
+        b"""
+        INSERT INTO verdicts (submission_id, role, score, decision, accept_threshold, review_threshold,
+                              model_name, model_version, model_sha256)
+        VALUES (%(id)s, %(role)s, %(score)s, %(decision)s, %(accept)s, %(review)s, %(name)s, %(version)s, %(sha256)s)
+        """,
+        {
+            "id": submission_id,
+            "role": role,
+            "score": verdict.score,
+            "decision": verdict.decision.value,
+            "accept": verdict.thresholds.accept,
+            "review": verdict.thresholds.review,
+            "name": verdict.model.name,
+            "version": verdict.model.version,
+            "sha256": verdict.model.sha256,
+        },
+    )
+
+
+async def settle_unusable(
+    db: pool.Database,
+    held: submissions.Submission,
+    *,
+    target: State,
+    reason: submissions.Reason,
+    detail: str,
+    actor: str,
+    timings: dict[str, float],
+) -> submissions.Submission:
+    """End a submission whose picture cannot be judged: `rejected` for a final fact, `failed` for lasting trouble.
+
+    Raises:
+        LeaseLost: the submission is not ours any more.
+    """
+    return await moves.held_move(
+        db, held, State.JUDGING, target, _END_UNUSABLE,
+        reason=reason, detail=detail, actor=actor, timings=msgspec.json.encode(timings).decode(),
+    )  # fmt: skip
+
+
+_END_UNUSABLE: Final = moves.query(f"{moves.UNLEASED}, {moves.TIMED}, next_attempt_at = NULL, settled_at = now()")
+
+
+async def release(
+    db: pool.Database,
+    held: submissions.Submission,
+    *,
+    wait_seconds: float,
+    detail: str | None,
+    actor: str,
+    fetch_failed: bool = False,
+    decoder_died: bool = False,
+) -> submissions.Submission:
+    """Give a submission that is being judged back to `pending`, to be tried again after `wait_seconds`.
+
+    `fetch_failed` and `decoder_died` count against its attempts; a worker that only stops counts against nobody.
+
+    Raises:
+        LeaseLost: the submission is not ours any more.
+    """
+    return await moves.held_move(
+        db, held, State.JUDGING, State.PENDING, _RELEASE,
+        detail=detail, actor=actor, wait_seconds=wait_seconds, fetches=int(fetch_failed), deaths=int(decoder_died),
+    )  # fmt: skip
+
+
+_RELEASE: Final = moves.query(f"""
+    {moves.UNLEASED}, {moves.WAITS}, fetch_attempts = fetch_attempts + %(fetches)s,
+    first_fetch_at = CASE WHEN %(fetches)s > 0 THEN coalesce(first_fetch_at, now()) ELSE first_fetch_at END,
+    decoder_deaths = decoder_deaths + %(deaths)s
+""")

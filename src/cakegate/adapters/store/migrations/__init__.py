@@ -1,0 +1,97 @@
+"""The schema, as numbered SQL run by alembic.
+
+Safe to run twice and from many pods at once: a session-level advisory lock lets one through at a time, and Postgres
+drops it when its holder dies, so that a killed migration leaves nothing to break open. Migrations only expand: old
+pods keep serving on the new schema, and there is no downgrade.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import psycopg
+from alembic import command, op
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, NullPool, create_engine
+
+from cakegate import settings
+from cakegate.adapters.store import pool
+
+#: Arbitrary, constant: nobody else's advisory lock in this database may have it.
+_LOCK_KEY = 0x43414B45_0001
+
+
+class Migration(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of the schema: its number, its title, and whether this database has it."""
+
+    version: str
+    title: str
+    applied: bool
+
+
+def upgrade(url: settings.SecretUrl) -> str:
+    """Bring the schema up to date and return its version.
+
+    Raises:
+        DatabaseUnavailable: Postgres cannot be reached.
+    """
+    with _locked(url) as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return _script().get_current_head() or ""
+
+
+def listing(url: settings.SecretUrl) -> list[Migration]:
+    """All migrations, oldest first. Raises `DatabaseUnavailable`."""
+    with pool.connect_once(url) as connection:
+        try:
+            row = connection.execute("SELECT version_num FROM schema_version").fetchone()
+        except psycopg.errors.UndefinedTable:
+            row = None
+    present = row[0] if row else ""
+    revisions = reversed(list(_script().walk_revisions()))
+    return [
+        Migration(version=revision.revision, title=revision.doc, applied=revision.revision <= present)
+        for revision in revisions
+    ]
+
+
+async def current(db: pool.Database) -> str | None:
+    """The database's schema version, or None before the first migration. Raises `DatabaseUnavailable`."""
+    async with db.connection() as connection:
+        try:
+            found = await pool.rows(connection, "SELECT version_num FROM schema_version")
+        except psycopg.errors.UndefinedTable:
+            return None
+    return str(found[0]["version_num"]) if found else None
+
+
+def run_sql_beside(file: str) -> None:
+    """Run the `.sql` file that stands beside a version's Python file; alembic gives the connection."""
+    op.get_bind().exec_driver_sql(Path(file).with_suffix(".sql").read_text(encoding="utf-8"))
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    # Without it alembic warns; no path of ours holds a separator.
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _script() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+@contextmanager
+def _locked(url: settings.SecretUrl) -> Iterator[Connection]:
+    with pool.connect_once(url) as raw:
+        raw.execute("SELECT pg_advisory_lock(%s)", (_LOCK_KEY,))
+        # Alembic wants SQLAlchemy's view of the connection that holds the lock.
+        engine = create_engine("postgresql+psycopg://", creator=lambda: raw, poolclass=NullPool)
+        raw.autocommit = False
+        with engine.connect() as connection:
+            yield connection

@@ -1,0 +1,78 @@
+"""How a submission moves: every transition is one UPDATE guarded by the expected state and lease token.
+
+Zero rows means that somebody else owns it now. The same statement writes the step into `transitions`. Postgres's
+clock is the only one that leases are measured by. Used by `judging`, `creating`, `reviewing` and `sweeping`.
+"""
+
+import enum
+from typing import Any, Final
+from uuid import UUID
+
+from cakegate.adapters.store import pool
+from cakegate.adapters.store.submissions import PLAIN, from_row
+from cakegate.domain import errors, submissions
+from cakegate.domain.submissions import State
+
+
+def query(sets: str, *, guard: str = "") -> str:
+    """The one shape of a transition: a guarded UPDATE of `s`, its line in `transitions`, the row as it is now.
+
+    Leaving a leased state drops the lease; `sets` gives it a new one. Parameters: id, origin, target, token, reason,
+    detail, actor, note, and those of `sets` and `guard`.
+    """
+    return f"""
+    WITH s AS (
+        UPDATE submissions s SET
+            state = %(target)s, reason = %(reason)s, detail = %(detail)s, updated_at = now(), {sets}
+        WHERE id = %(id)s AND state = %(origin)s AND lease_token IS NOT DISTINCT FROM %(token)s {guard}
+        RETURNING *
+    ), noted AS (
+        INSERT INTO transitions (submission_id, origin, target, reason, actor, note)
+        SELECT id, %(origin)s, %(target)s, %(reason)s, %(actor)s, %(note)s FROM s
+    )
+    SELECT {PLAIN} FROM s
+    """
+
+
+UNLEASED: Final = "lease_token = NULL, lease_expires_at = NULL, lease_holder = NULL"
+#: It goes on a queue right after this statement, by whoever ran it.
+ON_QUEUE: Final = "next_attempt_at = NULL, enqueued_at = now(), enqueue_count = 1"
+#: It waits in Postgres until its time; then the sweeper enqueues it.
+WAITS: Final = "next_attempt_at = now() + %(wait_seconds)s * interval '1 second', enqueued_at = NULL, enqueue_count = 0"
+TIMED: Final = "timings = timings || %(timings)s::text::jsonb"
+
+
+async def move(
+    connection: pool.Connection, submission_id: UUID, origin: State, target: State, statement: str, **parameters: Any
+) -> submissions.Submission | None:
+    """Run a `query`; None when nothing was in that state under that token. Checks the state table first."""
+    submissions.check_transition(origin, target)
+    given = {"token": None, "reason": None, "detail": None, "note": None, **parameters}
+    # psycopg writes an enum by its name; the schema knows values.
+    values = {name: value.value if isinstance(value, enum.Enum) else value for name, value in given.items()}
+    found = await pool.rows(
+        connection, statement, {**values, "id": submission_id, "origin": origin.value, "target": target.value}
+    )
+    return from_row(found[0]) if found else None
+
+
+LEASE: Final = """
+    lease_token = %(new_token)s, lease_expires_at = now() + %(lease_seconds)s * interval '1 second',
+    lease_holder = %(actor)s
+"""
+
+
+async def held_move(
+    db: pool.Database,
+    held: submissions.Submission,
+    origin: State,
+    target: State,
+    statement: str,
+    **parameters: Any,
+) -> submissions.Submission:
+    """`move` what the caller holds a lease on. Raises `LeaseLost`."""
+    async with db.connection() as connection:
+        moved = await move(connection, held.id, origin, target, statement, token=held.lease_token, **parameters)
+    if moved is None:
+        raise errors.LeaseLost(held.id)
+    return moved

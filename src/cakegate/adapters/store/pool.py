@@ -1,0 +1,134 @@
+"""Connections to Postgres, and psycopg's errors turned into ours.
+
+Connections are in autocommit: a single statement needs no BEGIN and COMMIT of its own. What must hold together
+goes through `transaction()`.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import msgspec
+import psycopg
+import structlog
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from cakegate import settings
+from cakegate.domain import errors
+
+Connection = psycopg.AsyncConnection[DictRow]
+
+_log = structlog.get_logger()
+
+set_json_dumps(msgspec.json.encode)
+set_json_loads(msgspec.json.decode)
+
+
+class Database:
+    """A pool of connections; open it with `Database.open`, hand it to the functions of this package."""
+
+    def __init__(self, pool: AsyncConnectionPool[Connection]) -> None:
+        self._pool = pool
+
+    @classmethod
+    async def open(cls, group: settings.Database, *, application_name: str) -> "Database":
+        """Start the pool. It connects in the background: Postgres may be down now and come up later."""
+        pool = AsyncConnectionPool[Connection](
+            group.url.reveal(),
+            connection_class=psycopg.AsyncConnection[DictRow],
+            kwargs={
+                "autocommit": True,
+                "row_factory": dict_row,
+                "application_name": application_name,
+                "connect_timeout": group.connect_timeout_seconds,
+                "options": f"-c statement_timeout={int(group.statement_timeout_seconds * 1000)} -c timezone=UTC",
+                # A peer that vanished without a word is noticed in about 20 seconds instead of hours.
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 2,
+            },
+            min_size=group.pool_min,
+            max_size=group.pool_max,
+            timeout=group.pool_wait_seconds,
+            # After a restart of Postgres every pooled connection is dead: find out before a request does.
+            check=AsyncConnectionPool.check_connection,
+            # Reconnect without giving up, at most this long between tries.
+            reconnect_timeout=10,
+            open=False,
+        )
+        await pool.open(wait=False)
+        return cls(pool)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._pool.close()
+
+    def stats(self) -> dict[str, int]:
+        """psycopg_pool's figures: `pool_size`, `pool_available`, `requests_waiting` and more."""
+        return self._pool.get_stats()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection in autocommit.
+
+        Raises:
+            DatabaseUnavailable: none came in time, or it broke in use.
+        """
+        sent = False
+        try:
+            async with self._pool.connection() as connection:
+                sent = True
+                yield connection
+        except (PoolTimeout, PoolClosed) as error:
+            raise errors.DatabaseUnavailable("The database has no connection for us.") from error
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            _log.warning("database.failed", error=_first_line(error))
+            raise errors.DatabaseUnavailable("The database failed us.", outcome_unknown=sent) from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection inside a transaction, rolled back on any exception. Raises as `connection` does."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def ping(self) -> None:
+        """Raise `DatabaseUnavailable` unless Postgres answers."""
+        await self.fetch("SELECT 1 AS one")
+
+    async def fetch(self, query: str, parameters: dict[str, Any] | None = None) -> list[DictRow]:
+        """All rows of one statement, in autocommit."""
+        async with self.connection() as connection:
+            return await rows(connection, query, parameters)
+
+    async def fetch_one(self, query: str, parameters: dict[str, Any] | None = None) -> DictRow | None:
+        """The first row of one statement, in autocommit, or None."""
+        found = await self.fetch(query, parameters)
+        return found[0] if found else None
+
+    async def execute(self, query: str, parameters: dict[str, Any] | None = None) -> int:
+        """Run one statement that returns no rows, in autocommit; how many rows it touched."""
+        async with self.connection() as connection:
+            return (await connection.execute(query.encode(), parameters)).rowcount
+
+
+async def rows(connection: Connection, query: str, parameters: dict[str, Any] | None = None) -> list[DictRow]:
+    """All rows of one statement on a connection at hand."""
+    cursor = await connection.execute(query.encode(), parameters)
+    return await cursor.fetchall()
+
+
+@contextmanager
+def connect_once(url: settings.SecretUrl, *, timeout_seconds: int = 5) -> Iterator[psycopg.Connection[Any]]:
+    """One blocking connection for a tool that runs and ends. Raises `DatabaseUnavailable`."""
+    try:
+        connection = psycopg.connect(url.reveal(), connect_timeout=timeout_seconds, autocommit=True)
+    except psycopg.OperationalError as error:
+        raise errors.DatabaseUnavailable(f"Cannot connect to {url}: {_first_line(error)}") from error
+    with connection:
+        yield connection
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
