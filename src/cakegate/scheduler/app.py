@@ -1,0 +1,76 @@
+"""`cakegate scheduler`: stand for election, sweep while leading, stop on SIGTERM."""
+
+import asyncio
+import contextlib
+import signal
+
+import structlog
+import uvloop
+
+from cakegate import settings
+from cakegate.adapters import logs, metrics, probes, queue, tether
+from cakegate.adapters.store import leadership, migrations, pool
+from cakegate.domain import errors
+from cakegate.scheduler import sweep
+
+_log = structlog.get_logger()
+
+#: Arbitrary, constant: whoever holds this advisory lock leads.
+_LEADER_KEY = 0x43414B45_0002
+
+
+def run(config: settings.Settings) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    Raises:
+        InvalidSettings: a needed address is not set.
+    """
+    config.require("database.url", "redis.url")
+    logs.configure(config.telemetry, process="scheduler")
+    tether.watch()
+    uvloop.run(_serve(config))
+
+
+async def _serve(config: settings.Settings) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(metrics.serve(config.telemetry, process="scheduler").close)
+        db = await pool.Database.open(config.database, application_name="cakegate-scheduler")
+        stack.push_async_callback(db.close)
+        work = queue.Queue.open(config.redis)
+        stack.callback(work.close)
+        health = await probes.start(config.telemetry, db_version=lambda: migrations.current(db), queue=work.ping)
+        stack.push_async_callback(health.close)
+        health.ready()
+        await _stand(config.scheduler, db, work, stopping)
+        health.drain()
+
+
+async def _stand(group: settings.Scheduler, db: pool.Database, work: queue.Queue, stopping: asyncio.Event) -> None:
+    """Try to lead, again and again; a lost Postgres is waited for."""
+    while not stopping.is_set():
+        try:
+            async with leadership.candidacy(db, key=_LEADER_KEY) as leader:
+                if leader is not None:
+                    _log.info("scheduler.elected")
+                    metrics.LEADER.set(1)
+                    await _lead(group, leader, sweep.Sweeper(group, db, work), stopping)
+        except errors.DatabaseUnavailable as error:
+            _log.warning("database.unavailable", error=str(error))
+        metrics.LEADER.set(0)
+        await _pause(stopping, group.sweep_seconds)
+
+
+async def _lead(
+    group: settings.Scheduler, leader: leadership.Leadership, sweeper: sweep.Sweeper, stopping: asyncio.Event
+) -> None:
+    while not stopping.is_set() and await leader.check():
+        await sweeper.round()
+        await _pause(stopping, group.sweep_seconds)
+
+
+async def _pause(stopping: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), seconds)
