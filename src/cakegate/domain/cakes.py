@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from typing import Annotated, Any
-from urllib.parse import urldefrag, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -84,7 +84,7 @@ def check_draft(draft: CakeDraft) -> CakeDraft:
         complaints["imageUrl"] = text
     if complaints:
         raise InvalidCake(complaints)
-    return CakeDraft(name=name, comment=comment, image_url=urldefrag(draft.image_url).url, yum_factor=draft.yum_factor)
+    return CakeDraft(name=name, comment=comment, image_url=_defragged(draft.image_url), yum_factor=draft.yum_factor)
 
 
 def _text_complaint(text: str, least: int, most: int, *, line_breaks: bool) -> str | None:
@@ -116,14 +116,19 @@ def _url_complaint(url: str) -> str | None:
     return None
 
 
+def _defragged(url: str) -> str:
+    """The URL up to its fragment, to the letter: `urllib.parse.urldefrag` would also drop an empty query."""
+    return url.partition("#")[0]
+
+
 def with_marker(image_url: str, token: str) -> str:
     """The address with our marker as its fragment; no server ever sees a fragment (RFC 9110 §4.2.5)."""
-    return f"{urldefrag(image_url).url}#{_MARKER_PREFIX}{token}"
+    return f"{_defragged(image_url)}#{_MARKER_PREFIX}{token}"
 
 
 def marker_of(image_url: str) -> str | None:
     """The marker token that an address carries, or None."""
-    fragment = urldefrag(image_url).fragment
+    fragment = image_url.partition("#")[2]
     if not fragment.startswith(_MARKER_PREFIX):
         return None
     token = fragment.removeprefix(_MARKER_PREFIX)
@@ -132,7 +137,7 @@ def marker_of(image_url: str) -> str | None:
 
 def strip_marker(image_url: str) -> str:
     """The address without our marker; any other fragment stays."""
-    return urldefrag(image_url).url if marker_of(image_url) is not None else image_url
+    return _defragged(image_url) if marker_of(image_url) is not None else image_url
 
 
 YumFactor = Annotated[int, msgspec.Meta(ge=YUM_FACTOR_MIN, le=YUM_FACTOR_MAX)]
