@@ -230,7 +230,7 @@ async def settled_among(db: pool.Database, ids: Iterable[UUID]) -> list[UUID]:
 async def count_pending(db: pool.Database, *, cap: int) -> int:
     """How many submissions wait to be judged, counted no further than `cap`."""
     row = await db.fetch_one(
-        "SELECT count(*) AS waiting FROM (SELECT 1 FROM submissions WHERE state = 'pending' LIMIT %(cap)s) AS some",
+        "SELECT count(*) AS waiting FROM (SELECT 1 FROM submissions WHERE state = 'pending' LIMIT %(cap)s) AS counted",
         {"cap": cap},
     )
     return int(row["waiting"]) if row else 0

@@ -1,0 +1,54 @@
+"""The schema: once, twice, from many at a time; and what it refuses."""
+
+import asyncio
+
+import psycopg
+import pytest
+
+from cakegate import contract, settings
+from cakegate.adapters.store import migrations
+from cakegate.domain import errors
+
+
+async def test_the_code_and_the_newest_migration_agree(db):
+    assert contract.SCHEMA_VERSION == await migrations.current(db)
+
+
+async def test_many_at_once_and_again_are_one(database_url):
+    url = settings.SecretUrl(database_url)
+
+    versions = await asyncio.gather(*(asyncio.to_thread(migrations.upgrade, url) for _ in range(4)))
+
+    assert {contract.SCHEMA_VERSION} == set(versions)
+
+
+async def test_the_listing_says_what_is_applied(database_url):
+    listed = migrations.listing(settings.SecretUrl(database_url))
+
+    assert [("0001", True)] == [(each.version, each.applied) for each in listed]
+
+
+def test_a_database_that_is_not_there_is_named_without_its_password():
+    url = settings.SecretUrl("postgresql://cakegate:hunter2@127.0.0.1:9/none")
+
+    with pytest.raises(errors.DatabaseUnavailable, match=r"127\.0\.0\.1:9") as caught:
+        migrations.upgrade(url)
+
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "state = 'judging'",
+        "lease_token = gen_random_uuid()",
+        "state = 'rejected'",
+        "state = 'created'",
+        "state = 'baked'",
+    ],
+)
+async def test_the_schema_itself_refuses_rows_that_make_no_sense(database_url, put, change):
+    await put.pending()
+
+    with psycopg.connect(database_url) as connection, pytest.raises(psycopg.errors.CheckViolation):
+        connection.execute(f"UPDATE submissions SET {change}")
