@@ -14,6 +14,24 @@ class Decision(enum.StrEnum):
     REJECT = "reject"
 
 
+class Fit(enum.StrEnum):
+    """How a picture of any shape becomes the model's square."""
+
+    COVER = "cover"
+    """Cut to the middle square."""
+    CONTAIN = "contain"
+    """Whole, on mid grey bars."""
+    STRETCH = "stretch"
+    """Whole, its sides' ratio given up."""
+
+
+class ModelInput(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model wants to see: a square of `side_pixels`, RGB, 8 bits a channel."""
+
+    side_pixels: int
+    fit: Fit
+
+
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """Scores from `accept` up are cakes, below `review` are not; between them a person decides. Both in [0, 1]."""
 

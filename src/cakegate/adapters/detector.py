@@ -1,0 +1,168 @@
+"""The model: a pack is loaded once, checked before it is trusted, and asked for a score. The home of onnxruntime.
+
+A pack is a folder of two files:
+
+- `model.onnx`: input `pixels` (n, side, side, 3) uint8 RGB; output `score` (n,) probability that it shows a cake.
+  Scaling and calibration are inside the graph, so that no caller can get them wrong.
+- `card.json`: a `Card`.
+"""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import onnxruntime
+
+from cakegate.domain import errors, verdicts
+
+MODEL_FILE = "model.onnx"
+CARD_FILE = "card.json"
+CARD_MAX_BYTES = 1024 * 1024
+#: Far above any network that is quick enough here; a larger file is a mistake or an attack on memory.
+MODEL_MAX_BYTES = 64 * 1024 * 1024
+SIDE_MAX_PIXELS = 1024
+
+# Warnings of the runtime about its own graph rewriting are no news to an operator. 3: errors only.
+onnxruntime.set_default_logger_severity(3)
+onnxruntime.disable_telemetry_events()
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a pack says of itself. `metrics` holds figures by the split they were measured on."""
+
+    name: str
+    version: str
+    labels: list[str]
+    input: verdicts.ModelInput
+    thresholds: verdicts.Thresholds
+    threshold_rule: str
+    temperature: float
+    parameters: int
+    training_data: list[str]
+    held_out_sources: list[str]
+    metrics: dict[str, dict[str, float]]
+    limits: list[str]
+    sha256: str
+
+
+def encode_card(card: Card) -> bytes:
+    """A card as card.json holds it."""
+    return msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"
+
+
+def starter_pack() -> Path:
+    """The folder of the pack that is shipped."""
+    return Path(__file__).parents[1] / "packs" / "starter"
+
+
+class Detector:
+    """A loaded model. `judge` blocks and releases the GIL while it computes; it may be called from many threads."""
+
+    def __init__(
+        self, card: Card, session: onnxruntime.InferenceSession, thresholds: verdicts.Thresholds | None
+    ) -> None:
+        self.card = card
+        self.thresholds = thresholds or card.thresholds
+        self.model = verdicts.Model(name=card.name, version=card.version, sha256=card.sha256)
+        self.model_input = card.input
+        self._session = session
+
+    @classmethod
+    def load(
+        cls, folder: Path, *, expected_sha256: str = "", thresholds: verdicts.Thresholds | None = None
+    ) -> "Detector":
+        """Load and check a pack; `thresholds` replace the card's.
+
+        Raises:
+            InvalidPack: it is missing, broken, too large, of another shape, or not what its card or the caller says.
+        """
+        card = _read_card(folder)
+        content = _read_file(folder / MODEL_FILE, most_bytes=MODEL_MAX_BYTES)
+        found = hashlib.sha256(content).hexdigest()
+        for name, expected in (("its card", card.sha256), ("the settings", expected_sha256)):
+            if expected and found != expected:
+                raise errors.InvalidPack(f"{folder / MODEL_FILE} has SHA-256 {found}, but {name} say {expected}")
+        session = _session(content, folder)
+        _check_shapes(session, card, folder)
+        judge = cls(card, session, thresholds)
+        judge._probe(folder)
+        return judge
+
+    def judge(self, rgb: bytes) -> verdicts.Verdict:
+        """The verdict on one picture: `side_pixels` squared times 3 bytes of RGB, as `pixels.prepare` makes them."""
+        score = self._score(rgb)
+        return verdicts.Verdict(
+            score=score,
+            decision=verdicts.decide(score, self.thresholds),
+            thresholds=self.thresholds,
+            model=self.model,
+        )
+
+    def _score(self, rgb: bytes) -> float:
+        side = self.model_input.side_pixels
+        pixels = np.frombuffer(rgb, dtype=np.uint8).reshape(1, side, side, 3)
+        return float(self._session.run(["score"], {"pixels": pixels})[0][0])
+
+    def _probe(self, folder: Path) -> None:
+        """Judge black, white and noise: warms the runtime up, and a model that gives no probabilities is found out."""
+        count = self.model_input.side_pixels**2 * 3
+        noise = np.random.default_rng(0).integers(0, 256, count, dtype=np.uint8).tobytes()
+        for name, picture in (("black", bytes(count)), ("white", b"\xff" * count), ("noise", noise)):
+            try:
+                score = self._score(picture)
+            except Exception as error:
+                raise errors.InvalidPack(f"{folder / MODEL_FILE} fails on a {name} picture: {error}") from error
+            if not 0.0 <= score <= 1.0:
+                raise errors.InvalidPack(f"{folder / MODEL_FILE} gives {score} for a {name} picture: no probability")
+
+
+def _read_file(path: Path, *, most_bytes: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(most_bytes + 1)
+    except OSError as error:
+        raise errors.InvalidPack(f"{path} cannot be read: {error.strerror}") from error
+    if len(content) > most_bytes:
+        raise errors.InvalidPack(f"{path} is larger than {most_bytes:,} bytes")
+    return content
+
+
+def _read_card(folder: Path) -> Card:
+    path = folder / CARD_FILE
+    try:
+        card = msgspec.json.decode(_read_file(path, most_bytes=CARD_MAX_BYTES), type=Card)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise errors.InvalidPack(f"{path}: {error}") from error
+    if not 1 <= card.input.side_pixels <= SIDE_MAX_PIXELS:
+        raise errors.InvalidPack(f"{path}: input.side_pixels must be 1 to {SIDE_MAX_PIXELS}")
+    return card
+
+
+def _session(content: bytes, folder: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    # One picture at a time on one core each: two threads that spin were slower than one that does not.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        # From bytes, not from a path: what was hashed is what runs, and no external data file is followed.
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        # onnxruntime's exceptions have no common base of their own.
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise errors.InvalidPack(f"{folder / MODEL_FILE} is not a model that can be run: {reason}") from error
+
+
+def _check_shapes(session: onnxruntime.InferenceSession, card: Card, folder: Path) -> None:
+    side = card.input.side_pixels
+    inputs = [(each.name, each.type, list(each.shape[1:])) for each in session.get_inputs()]
+    outputs = [(each.name, each.type, len(each.shape)) for each in session.get_outputs()]
+    if inputs != [("pixels", "tensor(uint8)", [side, side, 3])]:
+        raise errors.InvalidPack(
+            f"{folder / MODEL_FILE} must take one input, pixels (n, {side}, {side}, 3) of uint8; it takes {inputs}"
+        )
+    if outputs != [("score", "tensor(float)", 1)]:
+        raise errors.InvalidPack(f"{folder / MODEL_FILE} must give one output, score (n,) of float; it gives {outputs}")

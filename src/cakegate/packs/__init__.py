@@ -1,0 +1,1 @@
+"""Model packs that are shipped."""

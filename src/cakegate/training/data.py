@@ -1,0 +1,207 @@
+"""Labelled pictures as arrays: folders with `cake/` and `not_cake/` inside, or tar archives of such folders.
+
+A `manifest.csv` beside archives (columns archive, file, label, source, kind) says where each picture is from. Sources
+matter: pictures of one shop share light, plates and backgrounds, so whole shops are held out, never single pictures.
+"""
+
+import csv
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from PIL import Image, ImageOps
+
+from cakegate.adapters.pixels import preparing
+from cakegate.domain import errors, verdicts
+from cakegate.training.config import Config
+
+LABELS = {"not_cake": 0, "cake": 1}
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
+
+
+class Labelled(msgspec.Struct, frozen=True, kw_only=True):
+    """One picture's bytes and what is known of it."""
+
+    archive: str
+    file: str
+    label: int
+    source: str
+    kind: str
+    content: bytes
+
+
+def read(folder: Path) -> Iterator[Labelled]:
+    """All labelled pictures below a folder, in a fixed order.
+
+    Raises:
+        InvalidSettings: there are none.
+    """
+    found = False
+    manifest = _manifest(folder)
+    for archive in sorted(folder.glob("*.tar")):
+        for file, content in _members(archive):
+            found = True
+            yield _labelled(archive.name, file, content, manifest)
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in _SUFFIXES and path.parent.name in LABELS:
+            found = True
+            yield _labelled(folder.name, str(path.relative_to(folder)), path.read_bytes(), manifest)
+    if not found:
+        raise errors.InvalidSettings(f"{folder} holds no pictures in folders named cake/ and not_cake/")
+
+
+def _manifest(folder: Path) -> dict[tuple[str, str], dict[str, str]]:
+    path = folder / "manifest.csv"
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as lines:
+        return {(row["archive"], row["file"]): row for row in csv.DictReader(lines)}
+
+
+def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            name = member.name.removeprefix("./")
+            if member.isfile() and Path(name).suffix.lower() in _SUFFIXES and Path(name).parent.name in LABELS:
+                stream = tar.extractfile(member)
+                assert stream is not None
+                yield name, stream.read()
+
+
+def _labelled(archive: str, file: str, content: bytes, manifest: dict[tuple[str, str], dict[str, str]]) -> Labelled:
+    row = manifest.get((archive, file), {})
+    label = LABELS[row.get("label") or Path(file).parent.name]
+    return Labelled(
+        archive=archive,
+        file=file,
+        label=label,
+        source=row.get("source") or archive,
+        kind=_kind(row.get("kind", ""), label),
+        content=content,
+    )
+
+
+def _kind(text: str, label: int) -> str:
+    """The first word group of a manifest's kind; photographs of shops are known by their label alone."""
+    head = text.split(";", maxsplit=1)[0].strip()
+    return "" if head.startswith(("photo", "graphic", "hand-labelled")) or not head else f"{label}:{head}"
+
+
+class Pictures(msgspec.Struct, frozen=True, kw_only=True):
+    """Pictures in memory: `pixels` (n, side, side, 3) uint8, `labels` and `kinds` (n,), `hashes` (n,) uint64.
+
+    `kinds` are indices into `kind_names`, -1 where the kind is unknown or rare.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    kinds: np.ndarray
+    kind_names: list[str]
+    archives: list[str]
+    sources: list[str]
+    files: list[str]
+    hashes: np.ndarray
+
+    def take(self, index: np.ndarray) -> "Pictures":
+        """The pictures at these places."""
+        return Pictures(
+            pixels=self.pixels[index],
+            labels=self.labels[index],
+            kinds=self.kinds[index],
+            kind_names=self.kind_names,
+            archives=[self.archives[i] for i in index],
+            sources=[self.sources[i] for i in index],
+            files=[self.files[i] for i in index],
+            hashes=self.hashes[index],
+        )
+
+
+def decode(content: bytes) -> Image.Image:
+    """The upright RGB picture."""
+    with Image.open(io.BytesIO(content)) as image:
+        return preparing.flatten(ImageOps.exif_transpose(image))
+
+
+def difference_hash(image: Image.Image) -> int:
+    """64 bits that near-copies share: whether each cell of an 8 x 8 grid is brighter than its right neighbour."""
+    grey = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BILINEAR), dtype=np.int16)
+    bits = (grey[:, 1:] > grey[:, :-1]).reshape(-1)
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+#: A kind with fewer pictures teaches nothing.
+_KIND_MIN_PICTURES = 25
+
+
+def load(folder: Path, *, side_pixels: int) -> Pictures:
+    """Decode all pictures below a folder to squares of `side_pixels`, as the model's input is made."""
+    model_input = verdicts.ModelInput(side_pixels=side_pixels, fit=verdicts.Fit.STRETCH)
+    pixels, rows, hashes = [], [], []
+    for row in read(folder):
+        image = decode(row.content)
+        pixels.append(preparing.prepare(image, model_input))
+        hashes.append(difference_hash(image))
+        rows.append(msgspec.structs.replace(row, content=b""))
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.kind] = counts.get(row.kind, 0) + 1
+    names = sorted(kind for kind, count in counts.items() if kind and count >= _KIND_MIN_PICTURES)
+    places = {name: place for place, name in enumerate(names)}
+    return Pictures(
+        pixels=np.frombuffer(b"".join(pixels), dtype=np.uint8).reshape(-1, side_pixels, side_pixels, 3),
+        labels=np.array([row.label for row in rows], dtype=np.int64),
+        kinds=np.array([places.get(row.kind, -1) for row in rows], dtype=np.int64),
+        kind_names=names,
+        archives=[row.archive for row in rows],
+        sources=[row.source for row in rows],
+        files=[row.file for row in rows],
+        hashes=np.array(hashes, dtype=np.uint64),
+    )
+
+
+class Split(msgspec.Struct, frozen=True, kw_only=True):
+    """Indices: `training`; `validation` (whole held-out sources); `apart` (pictures of archives of one source)."""
+
+    training: np.ndarray
+    validation: np.ndarray
+    apart: np.ndarray
+    held_out_sources: list[str]
+
+
+def _share_of(name: str) -> float:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") / 2**32
+
+
+def split(pictures: Pictures, config: Config) -> Split:
+    """Hold out whole sources by their name's hash, and drop from validation what nearly stands in training too."""
+    rule = config.holdout
+    held = np.zeros(len(pictures.labels), dtype=bool)
+    apart = np.zeros_like(held)
+    for place, (archive, source, file) in enumerate(
+        zip(pictures.archives, pictures.sources, pictures.files, strict=True)
+    ):
+        if archive.startswith(tuple(rule.archives)):
+            held[place] = _share_of(source) < rule.source_share
+        elif archive != "drawn":
+            apart[place] = _share_of(f"{archive}/{file}") < rule.picture_share
+    training = np.flatnonzero(~held & ~apart)
+    validation = _without_near_copies(pictures, np.flatnonzero(held), training, bits=rule.near_duplicate_bits)
+    return Split(
+        training=training,
+        validation=validation,
+        apart=np.flatnonzero(apart),
+        held_out_sources=sorted({pictures.sources[place] for place in np.flatnonzero(held)}),
+    )
+
+
+def _without_near_copies(pictures: Pictures, candidates: np.ndarray, against: np.ndarray, *, bits: int) -> np.ndarray:
+    known = pictures.hashes[against]
+    distances = [
+        int(np.bitwise_count(known ^ pictures.hashes[candidate]).min()) if len(known) else 65
+        for candidate in candidates
+    ]
+    return candidates[np.array(distances, dtype=np.int64) > bits]
