@@ -60,10 +60,15 @@ class StoredCake(msgspec.Struct, frozen=True, kw_only=True):
 
     def public(self, *, image_url_field: str = "imageUrl") -> dict[str, Any]:
         """The item as clients see it: the same, its picture's address without our marker."""
-        address = self.item.get(image_url_field)
-        if not isinstance(address, str):
-            return dict(self.item)
-        return {**self.item, image_url_field: strip_marker(address)}
+        return public(self.item, image_url_field=image_url_field)
+
+
+def public(item: dict[str, Any], *, image_url_field: str = "imageUrl") -> dict[str, Any]:
+    """An item of the legacy API as clients see it: the same, its picture's address without our marker."""
+    address = item.get(image_url_field)
+    if not isinstance(address, str):
+        return dict(item)
+    return {**item, image_url_field: strip_marker(address)}
 
 
 def check_draft(draft: CakeDraft) -> CakeDraft:

@@ -25,7 +25,9 @@
     │   ├── UpstreamUnreachable       nothing was sent: it could not be connected to
     │   ├── UpstreamBusy              408, 425, 429: later
     │   ├── UpstreamRefused           any other 4xx: it did not and will not
-    │   └── UpstreamUncertain         sent, and no answer that can be believed
+    │   ├── UpstreamBroken            a read got 3xx, 5xx, garbage or a broken connection
+    │   ├── UpstreamSlow              a read got no answer in time
+    │   └── UpstreamUncertain         a write was sent, and no answer came that can be believed
     └── Unavailable                   our own trouble: try again later
         ├── DatabaseUnavailable
         ├── QueueUnavailable
@@ -162,8 +164,16 @@ class UpstreamRefused(UpstreamError):
     """It said 4xx: nothing was done and trying again will not help."""
 
 
+class UpstreamBroken(UpstreamError):
+    """A read got an answer that cannot be used: 3xx, 5xx, garbage, too much, or a connection that broke."""
+
+
+class UpstreamSlow(UpstreamError):
+    """A read got no answer in time."""
+
+
 class UpstreamUncertain(UpstreamError):
-    """The request went out and no answer came that can be believed: timeout, reset, 3xx, 5xx or garbage."""
+    """A write went out and no answer came that can be believed: timeout, reset, 3xx, 5xx or garbage."""
 
 
 class Unavailable(CakegateError):

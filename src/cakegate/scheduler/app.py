@@ -39,13 +39,16 @@ async def _serve(config: settings.Settings) -> None:
         stack.callback(metrics.serve(config.telemetry, process="scheduler").close)
         db = await pool.Database.open(config.database, application_name="cakegate-scheduler")
         stack.push_async_callback(db.close)
-        work = queue.Queue.open(config.redis)
+        stack.callback(metrics.watch_pool(db.stats))
+        work = queue.Queue(config.redis)
         stack.callback(work.close)
-        health = await probes.start(config.telemetry, db_version=lambda: migrations.current(db), queue=work.ping)
-        stack.push_async_callback(health.close)
-        health.ready()
+        readiness = probes.Readiness(
+            schema=lambda: migrations.current(db), checks={"postgres": db.ping, "redis": work.ping}
+        )
+        stack.push_async_callback((await probes.serve(config.telemetry, readiness)).close)
+        readiness.ready()
         await _stand(config.scheduler, db, work, stopping)
-        health.drain()
+        readiness.drain()
 
 
 async def _stand(group: settings.Scheduler, db: pool.Database, work: queue.Queue, stopping: asyncio.Event) -> None:

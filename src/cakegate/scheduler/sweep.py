@@ -42,8 +42,13 @@ class Sweeper:
         Raises:
             DatabaseUnavailable: Postgres cannot be asked; nothing is lost, the next round finds it all.
         """
-        for origin in (State.JUDGING, State.CREATING):
-            await self._expire(origin)
+        with metrics.SWEEP_SECONDS.time():
+            for origin in (State.JUDGING, State.CREATING):
+                await self._expire(origin)
+            await self._refill()
+            await self._measure()
+
+    async def _refill(self) -> None:
         try:
             await self._compare_epochs()
             for state in _QUEUE_OF:
@@ -54,11 +59,11 @@ class Sweeper:
                 self._slow_step_due = time.monotonic() + _SLOW_STEP_SECONDS
         except errors.QueueUnavailable as error:
             _log.warning("queue.unavailable", error=str(error))
-        await self._measure()
 
     async def _expire(self, origin: State) -> None:
         freed = await sweeping.expire_leases(self._db, origin, batch=self._group.batch)
         for submission_id in freed:
+            metrics.LEASES_EXPIRED.labels(origin.value).inc()
             _log.warning("lease.expired", submission_id=str(submission_id), state=origin.value)
 
     async def _compare_epochs(self) -> None:
@@ -87,6 +92,7 @@ class Sweeper:
         except errors.QueueUnavailable:
             await submissions.not_enqueued(self._db, [each.id for each in due])
             raise
+        metrics.REQUEUED.labels(_QUEUE_OF[state]).inc(len(due))
         _log.info("queue.refilled", queue=_QUEUE_OF[state], count=len(due))
 
     async def _enqueue_unrendered(self) -> None:

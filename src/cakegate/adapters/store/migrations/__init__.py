@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine
 
 from cakegate import settings
-from cakegate.adapters.store import pool
+from cakegate.adapters.store import pool, schema
 
 #: Arbitrary, constant: nobody else's advisory lock in this database may have it.
 _LOCK_KEY = 0x43414B45_0001
@@ -59,14 +59,8 @@ def listing(url: settings.SecretUrl) -> list[Migration]:
     ]
 
 
-async def current(db: pool.Database) -> str | None:
-    """The database's schema version, or None before the first migration. Raises `DatabaseUnavailable`."""
-    async with db.connection() as connection:
-        try:
-            found = await pool.rows(connection, "SELECT version_num FROM schema_version")
-        except psycopg.errors.UndefinedTable:
-            return None
-    return str(found[0]["version_num"]) if found else None
+#: The database's version, or None before the first migration.
+current = schema.current
 
 
 def run_sql_beside(file: str) -> None:

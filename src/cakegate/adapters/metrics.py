@@ -1,0 +1,161 @@
+"""All metrics of all processes, and the port they are read from. The home of prometheus_client.
+
+Labels are bounded: route templates, not paths; the methods of HTTP, not what a client makes up; model names from packs
+that an operator installed.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any, Final
+from wsgiref.simple_server import WSGIServer
+
+import prometheus_client
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+import cakegate
+from cakegate import settings
+from cakegate.domain.submissions import State
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_REQUEST_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_STAGE_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
+
+BUILD_INFO: Final = Gauge("cakegate_build_info", "Which version runs, as which process.", ["version", "process"])
+READY: Final = Gauge("cakegate_ready", "Whether this process says that it is ready.")
+
+REQUESTS: Final = Counter("cakegate_http_requests_total", "Requests answered.", ["method", "route", "status"])
+REQUEST_SECONDS: Final = Histogram(
+    "cakegate_http_request_duration_seconds",
+    "Time to the end of the answer.",
+    ["method", "route"],
+    buckets=_REQUEST_BUCKETS,
+)
+REQUESTS_IN_FLIGHT: Final = Gauge("cakegate_http_requests_in_flight", "Requests being answered.")
+WAITERS: Final = Gauge("cakegate_waiters", "Requests that wait for their submission's end.")
+
+ACCEPTED: Final = Counter("cakegate_submissions_accepted_total", "Submissions taken in.", ["source"])
+TRANSITIONS: Final = Counter("cakegate_submission_transitions_total", "Steps of submissions.", ["target", "reason"])
+SUBMISSIONS: Final = Gauge("cakegate_submissions", "Submissions in each open state.", ["state"])
+OLDEST_SECONDS: Final = Gauge(
+    "cakegate_submissions_oldest_age_seconds", "Age of the oldest in each open state.", ["state"]
+)
+STAGE_SECONDS: Final = Histogram(
+    "cakegate_stage_duration_seconds", "Time of each stage of a submission.", ["stage"], buckets=_STAGE_BUCKETS
+)
+
+QUEUE_MESSAGES: Final = Gauge("cakegate_queue_messages", "Messages of a queue, waiting and running.", ["queue"])
+QUEUE_WAITING: Final = Gauge("cakegate_queue_waiting_messages", "Messages of a queue that nobody holds.", ["queue"])
+ENQUEUE_FAILURES: Final = Counter("cakegate_enqueue_failures_total", "Enqueues left to the sweeper.", ["queue"])
+REQUEUED: Final = Counter("cakegate_requeued_total", "Submissions that the sweeper put on a queue.", ["queue"])
+LEASES_EXPIRED: Final = Counter("cakegate_leases_expired_total", "Leases that ran out.", ["state"])
+LEASES_LOST: Final = Counter("cakegate_leases_lost_total", "Results thrown away because the lease was lost.", ["stage"])
+LEADER: Final = Gauge("cakegate_scheduler_leader", "Whether this scheduler leads.")
+SWEEP_SECONDS: Final = Histogram("cakegate_sweep_duration_seconds", "Time of a round of the sweeper.")
+
+UPSTREAM_CALLS: Final = Counter("cakegate_upstream_calls_total", "Calls of the legacy API.", ["operation", "outcome"])
+UPSTREAM_SECONDS: Final = Histogram(
+    "cakegate_upstream_call_duration_seconds",
+    "Time of calls of the legacy API.",
+    ["operation"],
+    buckets=_REQUEST_BUCKETS,
+)
+BREAKER: Final = Gauge("cakegate_upstream_breaker", "1 for the state that the breaker of creates is in.", ["state"])
+
+VERDICTS: Final = Counter("cakegate_verdicts_total", "Verdicts.", ["model", "version", "decision"])
+SCORES: Final = Histogram(
+    "cakegate_verdict_score", "Scores.", ["model", "version"], buckets=[step / 20 for step in range(1, 21)]
+)
+FETCHES: Final = Counter("cakegate_fetches_total", "Pictures fetched.", ["outcome"])
+FETCHED_BYTES: Final = Counter("cakegate_fetched_bytes_total", "Bytes of pictures fetched.")
+DECODER_DEATHS: Final = Counter("cakegate_decoder_deaths_total", "Decoding children that died holding a picture.")
+RENDITIONS: Final = Counter("cakegate_renditions_total", "Renditions stored.", ["preset", "format"])
+NEWS: Final = Counter("cakegate_news_total", "News of submissions posted to gateways.", ["told"])
+
+
+def method_label(method: str) -> str:
+    """The method, or `OTHER` for what no route has."""
+    return method if method in _METHODS else "OTHER"
+
+
+@contextmanager
+def stage(name: str, timings: dict[str, float] | None = None) -> Iterator[None]:
+    """Time a stage: into the histogram, and in milliseconds into `timings`."""
+    started = perf_counter()
+    try:
+        yield
+    finally:
+        seconds = perf_counter() - started
+        STAGE_SECONDS.labels(name).observe(seconds)
+        if timings is not None:
+            timings[name] = round(seconds * 1000, 3)
+
+
+def observe_standings(standings: Mapping[State, Any]) -> None:
+    """Set the gauges of open states; one that holds nothing is 0, not absent."""
+    for state in State:
+        if state in {State.CREATED, State.REJECTED, State.FAILED}:
+            continue
+        found = standings.get(state)
+        SUBMISSIONS.labels(state.value).set(found.count if found else 0)
+        OLDEST_SECONDS.labels(state.value).set(found.oldest_seconds if found else 0)
+
+
+def observe_queues(depths: Mapping[str, Any]) -> None:
+    """Set the gauges of queues."""
+    for name, depth in depths.items():
+        QUEUE_MESSAGES.labels(name).set(depth.total)
+        QUEUE_WAITING.labels(name).set(depth.waiting)
+
+
+def observe_breaker(current: str) -> None:
+    """Set the breaker's gauges."""
+    for state in ("closed", "open", "half-open"):
+        BREAKER.labels(state).set(state == current)
+
+
+class _Pool(Collector):
+    """psycopg_pool's figures, read when Prometheus asks."""
+
+    def __init__(self, stats: Callable[[], Mapping[str, int]]) -> None:
+        self._stats = stats
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        stats = self._stats()
+        for name, key, text in (
+            ("connections", "pool_size", "Connections to Postgres."),
+            ("connections_idle", "pool_available", "Connections to Postgres that are free."),
+            ("requests_waiting", "requests_waiting", "Tasks that wait for a connection to Postgres."),
+        ):
+            yield GaugeMetricFamily(f"cakegate_database_pool_{name}", text, value=stats.get(key, 0))
+
+
+def watch_pool(stats: Callable[[], Mapping[str, int]]) -> Callable[[], None]:
+    """Report a pool's figures; returns what ends that."""
+    collector = _Pool(stats)
+    prometheus_client.REGISTRY.register(collector)
+    return lambda: prometheus_client.REGISTRY.unregister(collector)
+
+
+class Server:
+    """The metrics port, served by a thread."""
+
+    def __init__(self, server: WSGIServer, thread: threading.Thread) -> None:
+        self._server = server
+        self._thread = thread
+        self.port: int = server.server_port
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def serve(group: settings.Telemetry, *, process: str) -> Server:
+    """Listen on the metrics port. Raises `OSError` where that is taken."""
+    BUILD_INFO.labels(cakegate.__version__, process).set(1)
+    return Server(*prometheus_client.start_http_server(group.metrics_port, addr=group.host))
