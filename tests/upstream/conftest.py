@@ -8,12 +8,12 @@ import pytest
 from cakegate import settings
 from cakegate.adapters import upstream
 
-HANG = object()
-"""An answer that never comes."""
-
 
 class Scripted:
     """Answers each request with the next of its answers, the last one for ever; bytes are sent as they are."""
+
+    #: An answer that never comes.
+    HANG = object()
 
     def __init__(self) -> None:
         self.answers = [b""]
@@ -31,7 +31,7 @@ class Scripted:
                 )
                 self.requests.append(head + await reader.readexactly(length))
                 answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-                if answer is HANG:
+                if answer is self.HANG:
                     await reader.read()
                     break
                 writer.write(answer)
@@ -40,11 +40,15 @@ class Scripted:
                     break
         writer.close()
 
+    @staticmethod
+    def reply(body: bytes, status: str = "200 OK", **headers: str) -> bytes:
+        lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        return "\r\n".join([*lines, "", ""]).encode() + body
 
-def reply(body: bytes, status: str = "200 OK", **headers: str) -> bytes:
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    def will(self, *answers) -> None:
+        """Answer like this from here on; text is the body of a 200."""
+        self.answers = [self.reply(answer.encode()) if isinstance(answer, str) else answer for answer in answers]
 
 
 @pytest.fixture
@@ -62,7 +66,7 @@ async def connect():
     opened = []
 
     async def connected(url: str, **changes) -> upstream.Upstream:
-        quick = {"timeout_seconds": 0.5, "write_timeout_seconds": 0.5, "connect_timeout_seconds": 0.4}
+        quick = {"timeout_seconds": 0.25, "write_timeout_seconds": 0.25, "connect_timeout_seconds": 0.15}
         opened.append(await upstream.Upstream.open(settings.Upstream(url=url, **{**quick, **changes})))
         return opened[-1]
 

@@ -38,8 +38,8 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 #: Of one connection or message, not of the request (RFC 9110 §7.6.1), or made by the client itself.
 _NOT_OURS_TO_SET: Final = frozenset(
     {
-        "accept-encoding", "connection", "content-length", "expect", "host", "keep-alive", "proxy-connection", "te", "trailer",
-        "transfer-encoding", "upgrade",
+        "accept-encoding", "connection", "content-length", "expect", "host", "keep-alive", "proxy-connection",
+        "te", "trailer", "transfer-encoding", "upgrade",
     }
 )  # fmt: skip
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
