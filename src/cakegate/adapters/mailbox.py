@@ -46,7 +46,7 @@ class Mailbox:
     def __init__(self, group: settings.Redis) -> None:
         self.address = f"{_PREFIX}{secrets.token_hex(8)}"
         self._client = _connect(group, timeout_seconds=_SOCKET_SECONDS)
-        self._closing = False
+        self._closed = asyncio.Event()
 
     async def run(self, on_news: Callable[[UUID], None]) -> None:
         """Call `on_news` with each submission that news came for, until `close`. A Redis that is away is waited for.
@@ -54,12 +54,12 @@ class Mailbox:
         Do not rely on cancelling this: redis-py 8 can swallow a cancellation that meets an answer.
         """
         pause = _BACKOFF_SECONDS[0]
-        while not self._closing:
+        while not self._closed.is_set():
             try:
                 found = await self._client.blpop([self.address], timeout=_BLOCK_SECONDS)
                 pause = _BACKOFF_SECONDS[0]
             except (redis.RedisError, OSError) as error:
-                if self._closing:
+                if self._closed.is_set():
                     return
                 _log.warning("mailbox.unreachable", error=type(error).__name__, again_seconds=pause)
                 await asyncio.sleep(pause)
@@ -70,7 +70,7 @@ class Mailbox:
 
     async def close(self) -> None:
         """End `run` and let go of the connection."""
-        self._closing = True
+        self._closed.set()
         await self._client.aclose()
 
 
