@@ -14,7 +14,7 @@ import redis
 
 from cakegate import settings
 from cakegate.adapters.store import migrations
-from cakegate.local import servers
+from cakegate.local import sample, servers
 
 _numbers = itertools.count(1)
 
@@ -68,3 +68,10 @@ def redis_url(valkey_server) -> str:
     with contextlib.closing(redis.Redis.from_url(valkey_server.url)) as client:
         client.flushall()
     return valkey_server.url
+
+
+@pytest.fixture
+async def sample_api(tmp_path):
+    """A sample legacy API in this process."""
+    async with sample.serve(tmp_path / "sample") as running:
+        yield running

@@ -13,6 +13,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -45,12 +46,16 @@ _EPOCH_KEY: Final = "cakegate:epoch"
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """What travels: a submission's id, what ties its logs together, and the mailbox that waits for news of it."""
+    """What travels: a submission's id, what ties its logs together, and the mailbox that waits for news of it.
+
+    `sent_at` is the sender's clock, seconds since 1970: for a metric, nothing is decided by it.
+    """
 
     submission_id: UUID
     request_id: str | None
     traceparent: str | None
     reply_to: str | None
+    sent_at: float = msgspec.field(default_factory=time.time)
 
 
 class Depth(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
-"""Fetch one picture: within one deadline, one count of bytes, and at most a few redirects, each checked as the first."""
+"""Fetch one picture: one deadline, one count of bytes, and at most a few redirects, each checked as the first was."""
 
 import asyncio
 import ssl
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 
 import httpcore
@@ -52,6 +53,8 @@ class Fetcher:
                 "Accept-Encoding": "identity",
             },
             timeout=group.total_seconds,
+            # No host is told what a host set, not even the same one.
+            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
             follow_redirects=False,
             trust_env=False,
         )
@@ -93,8 +96,6 @@ class Fetcher:
     async def _follow(self, address: str) -> Fetched | _Page:
         url = _checked(address)
         for _ in range(1 + self._group.max_redirects):
-            # A new cookie jar each time: what one host sets is told to no other, and not to the same one next time.
-            self._client.cookies.clear()
             async with self._client.stream("GET", url) as response:
                 if response.status_code not in _REDIRECTS:
                     _check_status(response)
@@ -114,7 +115,9 @@ class Fetcher:
         content = bytearray()
         async for piece in response.aiter_bytes(64 * 1024):
             content += piece
-            if (said_html or pages.looks_like_html(content[:2048])) and len(content) > self._group.max_page_bytes:
+            if (said_html or pages.looks_like_html(bytes(content[:2048]))) and len(
+                content
+            ) > self._group.max_page_bytes:
                 del content[self._group.max_page_bytes :]
                 break
             if len(content) > self._group.max_bytes:

@@ -1,8 +1,8 @@
 """Our side of the decoding children: a few of them, each leased to one picture at a time, replaced when one dies.
 
 A child that dies or hangs while it holds a picture raises `DecoderDied` for that picture. One that dies idle is
-replaced and blames nobody. A lease whose task is cancelled in the middle of an answer kills its child: the rest of that answer
-would be taken for the next one's.
+replaced and blames nobody. A lease whose task is cancelled in the middle of an answer kills its child: the rest of that
+answer would be taken for the next one's.
 """
 
 import asyncio

@@ -1,0 +1,302 @@
+"""The sample legacy API: what the real one does, its habits included, and its troubles where a test asks for them.
+
+- The list's path ends in a slash and an item's does not; the other form is redirected.
+- `skip`/`limit` with a default of 10, no total.
+- `DELETE` answers 200 with the cake.
+- A name or comment under 5 characters passes its schema and then gives a 500.
+- No idempotency: the same body twice is two cakes.
+
+It also serves `/pictures/*` from a folder, so that demos and tests have addresses to submit. `POST /faults` sets a
+`Faults`, `GET /faults` shows it.
+"""
+
+import asyncio
+import contextlib
+import mimetypes
+import random
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+#: What fails after the schema in the real one.
+_SHORTEST_TEXT: Final = 5
+
+
+class Faults(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Troubles of the API, each off by default. Shares are of requests, 0 to 1; they apply to `/api/` alone."""
+
+    latency_seconds: float = 0.0
+    error_share: float = 0.0
+    """500 before anything is done."""
+    drop_answer_share: float = 0.0
+    """A write is done, then the connection is cut."""
+    drop_request_share: float = 0.0
+    """The connection is cut before anything is done."""
+    error_after_share: float = 0.0
+    """A write is done, then answered with 500."""
+    late_share: float = 0.0
+    """A write is done after `late_seconds`, the connection cut at once."""
+    late_seconds: float = 1.0
+    garbage_share: float = 0.0
+    """An HTML page with status 200; a write is done."""
+    redirect_share: float = 0.0
+    """A redirect to another path; nothing is done."""
+    busy_share: float = 0.0
+    """429 with Retry-After; nothing is done."""
+    down: bool = False
+    """Every connection is cut."""
+
+
+class NewCake(msgspec.Struct, kw_only=True, rename="camel"):
+    """Its schema: upper limits alone."""
+
+    name: Annotated[str, Meta(max_length=30)]
+    comment: Annotated[str, Meta(max_length=200)]
+    image_url: str
+    yum_factor: Annotated[int, Meta(ge=1, le=5)]
+
+
+class Cakes:
+    """The cakes, in an SQLite file. Calls block for well under a millisecond."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS cakes (id INTEGER PRIMARY KEY, name TEXT, comment TEXT, image_url TEXT,"
+            " yum_factor INTEGER)"
+        )
+
+    def page(self, *, skip: int, limit: int) -> list[dict[str, Any]]:
+        """Items by id."""
+        return [
+            _item(row) for row in self._db.execute("SELECT * FROM cakes ORDER BY id LIMIT ? OFFSET ?", (limit, skip))
+        ]
+
+    def get(self, cake_id: int) -> dict[str, Any] | None:
+        """One item."""
+        row = self._db.execute("SELECT * FROM cakes WHERE id = ?", (cake_id,)).fetchone()
+        return _item(row) if row else None
+
+    def add(self, cake: NewCake) -> dict[str, Any]:
+        """A new item, also where the same one is there already."""
+        row = self._db.execute(
+            "INSERT INTO cakes (name, comment, image_url, yum_factor) VALUES (?, ?, ?, ?) RETURNING *",
+            (cake.name, cake.comment, cake.image_url, cake.yum_factor),
+        ).fetchone()
+        return _item(row)
+
+    def replace(self, cake_id: int, cake: NewCake) -> dict[str, Any] | None:
+        """The item as it is now."""
+        row = self._db.execute(
+            "UPDATE cakes SET name = ?, comment = ?, image_url = ?, yum_factor = ? WHERE id = ? RETURNING *",
+            (cake.name, cake.comment, cake.image_url, cake.yum_factor, cake_id),
+        ).fetchone()
+        return _item(row) if row else None
+
+    def delete(self, cake_id: int) -> dict[str, Any] | None:
+        """The item that was."""
+        row = self._db.execute("DELETE FROM cakes WHERE id = ? RETURNING *", (cake_id,)).fetchone()
+        return _item(row) if row else None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+def _item(row: tuple[Any, ...]) -> dict[str, Any]:
+    return dict(zip(("id", "name", "comment", "imageUrl", "yumFactor"), row, strict=True))
+
+
+class Sample:
+    """A running sample API: `url` without a trailing slash, its `cakes`, its `faults`, its folder of `pictures`."""
+
+    def __init__(self, folder: Path, *, dice: Callable[[], float]) -> None:
+        self.url = ""
+        self.faults = Faults()
+        self.pictures = folder / "pictures"
+        self.pictures.mkdir(parents=True, exist_ok=True)
+        self.cakes = Cakes(folder / "cakes.sqlite3")
+        self._dice = dice
+        self._late: set[asyncio.Task[None]] = set()
+
+    def app(self) -> web.Application:
+        """The API as an aiohttp application."""
+        app = web.Application(middlewares=[self._troubled])
+        app.add_routes(
+            [
+                web.get("/api/cakes/", self._list),
+                web.post("/api/cakes/", self._add),
+                web.get("/api/cakes/{id}", self._get),
+                web.put("/api/cakes/{id}", self._replace),
+                web.delete("/api/cakes/{id}", self._delete),
+                web.get("/pictures/{name}", self._picture),
+                web.get("/faults", self._show_faults),
+                web.post("/faults", self._set_faults),
+                web.get("/healthz", self._healthz),
+            ]
+        )
+        # The other form of each path, as its framework does.
+        app.router.add_route("*", "/api/cakes", _redirect("/api/cakes/"))
+        app.router.add_route("*", "/api/cakes/{id}/", _redirect("/api/cakes/{id}"))
+        return app
+
+    def _hit(self, share: float) -> bool:
+        return share > 0 and self._dice() < share
+
+    @web.middleware
+    async def _troubled(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        faults = self.faults
+        if not request.path.startswith("/api/"):
+            return await handler(request)  # type: ignore[no-any-return]
+        if faults.latency_seconds:
+            await asyncio.sleep(faults.latency_seconds)
+        if faults.down or self._hit(faults.drop_request_share):
+            return _cut(request)
+        for share, answer in (
+            (faults.error_share, web.Response(status=500, text="Internal Server Error")),
+            (faults.busy_share, web.Response(status=429, headers={"Retry-After": "1"})),
+            (faults.redirect_share, web.Response(status=307, headers={"Location": f"{request.path}?again=1"})),
+        ):
+            if self._hit(share):
+                return answer
+        return await self._troubled_write(request, handler)
+
+    async def _troubled_write(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        faults = self.faults
+        writes = request.method in {"POST", "PUT", "DELETE"}
+        if writes and self._hit(faults.late_share):
+            body = await request.read()
+            self._later(request, handler, body)
+            return _cut(request)
+        response: web.StreamResponse = await handler(request)
+        if writes and self._hit(faults.drop_answer_share):
+            return _cut(request)
+        if writes and self._hit(faults.error_after_share):
+            return web.Response(status=500, text="Internal Server Error")
+        if self._hit(faults.garbage_share):
+            return web.Response(text="<html><body>Please come back later</body></html>", content_type="text/html")
+        return response
+
+    def _later(self, request: web.Request, handler: Any, _body: bytes) -> None:
+        """Do a write after its client is gone. The body is read already; aiohttp keeps it with the request."""
+
+        async def later() -> None:
+            await asyncio.sleep(self.faults.late_seconds)
+            with contextlib.suppress(web.HTTPException):
+                await handler(request)
+
+        task = asyncio.create_task(later())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def settle(self) -> None:
+        """Wait until all late writes are done."""
+        while self._late:
+            await asyncio.gather(*self._late)
+
+    async def _list(self, request: web.Request) -> web.Response:
+        try:
+            skip, limit = int(request.query.get("skip", 0)), int(request.query.get("limit", 10))
+        except ValueError:
+            return _unprocessable("query", "value is not a valid integer")
+        return web.json_response(self.cakes.page(skip=skip, limit=limit))
+
+    async def _add(self, request: web.Request) -> web.Response:
+        cake = await _body(request)
+        return cake if isinstance(cake, web.Response) else web.json_response(self.cakes.add(cake))
+
+    async def _get(self, request: web.Request) -> web.Response:
+        return _found(self.cakes.get(_id(request)))
+
+    async def _replace(self, request: web.Request) -> web.Response:
+        cake = await _body(request)
+        return cake if isinstance(cake, web.Response) else _found(self.cakes.replace(_id(request), cake))
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        return _found(self.cakes.delete(_id(request)))
+
+    async def _picture(self, request: web.Request) -> web.StreamResponse:
+        # One path segment, so that no name leads out of the folder.
+        path = self.pictures / Path(request.match_info["name"]).name
+        if not path.is_file():
+            return web.Response(status=404, text="Not Found")
+        content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        return web.Response(body=await asyncio.to_thread(path.read_bytes), content_type=content_type)
+
+    async def _show_faults(self, _request: web.Request) -> web.Response:
+        return web.json_response(msgspec.to_builtins(self.faults))
+
+    async def _set_faults(self, request: web.Request) -> web.Response:
+        try:
+            self.faults = msgspec.json.decode(await request.read(), type=Faults)
+        except msgspec.MsgspecError as error:
+            return web.Response(status=422, text=str(error))
+        return web.json_response(msgspec.to_builtins(self.faults))
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+
+def _redirect(target: str) -> Any:
+    async def redirect(request: web.Request) -> web.Response:
+        location = target.replace("{id}", request.match_info.get("id", ""))
+        return web.Response(status=307, headers={"Location": location})
+
+    return redirect
+
+
+def _cut(request: web.Request) -> web.Response:
+    """Hang up without an answer."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+async def _body(request: web.Request) -> NewCake | web.Response:
+    """The cake, or what the API answers instead."""
+    try:
+        cake = msgspec.json.decode(await request.read(), type=NewCake)
+    except msgspec.MsgspecError as error:
+        return _unprocessable("body", str(error))
+    if min(len(cake.name), len(cake.comment)) < _SHORTEST_TEXT:
+        return web.Response(status=500, text="Internal Server Error")
+    return cake
+
+
+def _unprocessable(place: str, message: str) -> web.Response:
+    return web.json_response({"detail": [{"loc": [place], "msg": message, "type": "value_error"}]}, status=422)
+
+
+def _id(request: web.Request) -> int:
+    text = request.match_info["id"]
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else -1  # noqa: PLR2004 - SQLite's integers
+
+
+def _found(item: dict[str, Any] | None) -> web.Response:
+    return web.json_response({"detail": "Cake not found"}, status=404) if item is None else web.json_response(item)
+
+
+@contextlib.asynccontextmanager
+async def serve(
+    folder: Path, *, host: str = "127.0.0.1", port: int = 0, dice: Callable[[], float] = random.random
+) -> AsyncIterator[Sample]:
+    """Run the sample API for a block; `port` 0 takes a free one. `dice` gives numbers in 0 to 1 for the faults."""
+    sample = Sample(folder, dice=dice)
+    runner = web.AppRunner(sample.app(), access_log=None, handler_cancellation=False)
+    await runner.setup()
+    site = web.TCPSite(runner, host, port, shutdown_timeout=1.0)
+    try:
+        await site.start()
+        assert runner.addresses
+        sample.url = f"http://{host}:{runner.addresses[0][1]}"
+        yield sample
+    finally:
+        await sample.settle()
+        await runner.cleanup()
+        sample.cakes.close()

@@ -1,0 +1,129 @@
+"""Create one accepted cake upstream: claim under the fleet's cap and breaker, send once, settle what is known.
+
+The legacy API has no idempotency key: what was sent and not answered is `uncertain`, never sent again from here.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import stamina
+import structlog
+
+from cakegate.adapters import metrics, queue
+from cakegate.adapters.store import breaker, creating
+from cakegate.domain import cakes, errors, submissions
+from cakegate.worker import outcomes, wiring
+
+_log = structlog.get_logger()
+
+T = TypeVar("T")
+
+
+async def create(context: wiring.Context, message: queue.Message) -> None:
+    """Create the cake of the submission that a message names, if it is there to be created."""
+    if context.stopping.is_set():
+        return
+    group, pace = context.config.submissions, context.config.upstream
+    # Before the claim: the database's clock starts later, so ours runs out first.
+    started = time.monotonic()
+    claimed = await creating.claim(
+        context.db,
+        message.submission_id,
+        pace=creating.Pace(
+            concurrency=pace.create_concurrency,
+            lease_seconds=group.creating_lease_seconds,
+            send_deadline_seconds=group.send_deadline_seconds,
+        ),
+        holder=context.holder,
+    )
+    if isinstance(claimed, creating.Refusal):
+        _log.info("submission.waits", why=claimed.why, seconds=round(claimed.wait_seconds, 1))
+        return
+    if claimed is None:
+        _log.debug("submission.not_claimed")
+        return
+    settled = await _create(context, claimed, deadline=started + group.send_deadline_seconds)
+    metrics.TRANSITIONS.labels(settled.state.value, settled.reason.value if settled.reason else "").inc()
+    _log.info("submission.settled", state=settled.state.value, cake=settled.upstream_id, timings=settled.timings)
+    if settled.state is not submissions.State.ACCEPTED:
+        metrics.NEWS.labels(str(await context.postman.post(message.reply_to, settled.id)).lower()).inc()
+
+
+async def _create(context: wiring.Context, held: submissions.Submission, *, deadline: float) -> submissions.Submission:
+    """Send, and settle what follows. Each settling is tried again while the database is away and our lease lasts."""
+    assert context.upstream is not None
+    if context.stopping.is_set() or time.monotonic() >= deadline:
+        return await _settle(context, lambda: _give_back(context, held, wait_seconds=0, detail="not sent in time"))
+    timings: dict[str, float] = {}
+    marker = held.marker if context.config.upstream.marker else None
+    try:
+        with metrics.stage("create", timings):
+            stored = await context.upstream.create(held.draft, marker=marker)
+    except errors.UpstreamError as error:
+        return await _troubled(context, held, error, timings)
+    await _settle(context, lambda: breaker.succeeded(context.db))
+    return await _settle(context, lambda: _created(context, held, stored, timings))
+
+
+async def _settle(context: wiring.Context, what: Callable[[], Awaitable[T]]) -> T:
+    seconds = context.config.submissions.creating_lease_seconds / 2
+    async for attempt in stamina.retry_context(on=errors.DatabaseUnavailable, timeout=seconds, attempts=None):
+        with attempt:
+            return await what()
+    raise AssertionError("unreachable: the last attempt raises")
+
+
+async def _created(
+    context: wiring.Context, held: submissions.Submission, stored: cakes.StoredCake, timings: dict[str, float]
+) -> submissions.Submission:
+    return await creating.settle_created(
+        context.db,
+        held,
+        upstream_id=stored.id,
+        cake=stored.public(image_url_field=context.config.upstream.image_url_field),
+        status=None,
+        actor=context.holder,
+        timings=timings,
+    )
+
+
+async def _give_back(
+    context: wiring.Context, held: submissions.Submission, *, wait_seconds: float, detail: str
+) -> submissions.Submission:
+    return await creating.give_back(context.db, held, wait_seconds=wait_seconds, detail=detail, actor=context.holder)
+
+
+async def _troubled(
+    context: wiring.Context, held: submissions.Submission, error: errors.UpstreamError, timings: dict[str, float]
+) -> submissions.Submission:
+    """What the upstream's trouble proves: nothing was created, or nobody knows."""
+    _log.warning("upstream.failed", kind=type(error).__name__, detail=error.detail, status=error.status)
+    group = context.config.upstream
+    if isinstance(error, errors.UpstreamRefused):
+        await _settle(context, lambda: breaker.succeeded(context.db))
+        return await _settle(
+            context,
+            lambda: creating.settle_refused(
+                context.db, held, status=error.status, detail=error.detail, actor=context.holder, timings=timings
+            ),
+        )
+    await _settle(
+        context,
+        lambda: breaker.failed(
+            context.db,
+            failures=group.breaker_failures,
+            base_seconds=group.breaker_base_seconds,
+            max_seconds=group.breaker_max_seconds,
+        ),
+    )
+    if isinstance(error, (errors.UpstreamUnreachable, errors.UpstreamBusy)):
+        asked = getattr(error, "retry_after_seconds", None) or 0.0
+        wait = max(asked, outcomes.pause(held.create_attempts - 1, context.config.submissions))
+        return await _settle(context, lambda: _give_back(context, held, wait_seconds=wait, detail=error.detail))
+    return await _settle(
+        context,
+        lambda: creating.settle_uncertain(
+            context.db, held, status=error.status, detail=error.detail, actor=context.holder, timings=timings
+        ),
+    )

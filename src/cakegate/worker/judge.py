@@ -1,0 +1,166 @@
+"""Judge one submission: claim, fetch, decode, detect, settle; tell who waits; then render."""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from cakegate import contract
+from cakegate.adapters import metrics, queue
+from cakegate.adapters.fetcher import client as fetching
+from cakegate.adapters.pixels import pool as pixels
+from cakegate.adapters.store import judging
+from cakegate.adapters.store import submissions as rows
+from cakegate.domain import errors, submissions, verdicts
+from cakegate.domain.submissions import State
+from cakegate.worker import outcomes, render, wiring
+
+_log = structlog.get_logger()
+
+#: States whose picture somebody will want to see.
+_RENDERED: Final = frozenset({State.ACCEPTED, State.REVIEW})
+
+
+async def judge(context: wiring.Context, message: queue.Message) -> None:
+    """Judge the submission that a message names, if it is there to be judged."""
+    group = context.config.submissions
+    held = await judging.claim(
+        context.db, message.submission_id, lease_seconds=group.judging_lease_seconds, holder=context.holder
+    )
+    if held is None:
+        _log.debug("submission.not_claimed")
+        return
+    timings: dict[str, float] = {}
+    try:
+        await _judge(context, held, message, timings)
+    except errors.PictureError as error:
+        await _unusable(context, held, message, error, timings)
+    except asyncio.CancelledError:
+        # Told to stop before it was done: another worker may start at once.
+        await asyncio.shield(judging.release(context.db, held, wait_seconds=0, detail=None, actor=context.holder))
+        raise
+
+
+async def _judge(
+    context: wiring.Context, held: submissions.Submission, message: queue.Message, timings: dict[str, float]
+) -> None:
+    assert context.judges is not None
+    with metrics.stage("fetch", timings):
+        fetched = await _fetch(context.judges.fetcher, held.draft.image_url)
+    async with context.judges.pixels.lease() as child:
+        try:
+            with metrics.stage("decode", timings):
+                decoded = await child.decode(fetched.content)
+        except errors.DecoderDied:
+            metrics.DECODER_DEATHS.inc()
+            raise
+        picture = render.picture_of(fetched, decoded)
+        with metrics.stage("infer", timings):
+            verdict = await asyncio.get_running_loop().run_in_executor(
+                context.judges.inference, context.judges.detector.judge, decoded.model_input
+            )
+        with metrics.stage("settle", timings):
+            settled = await judging.settle_verdict(
+                context.db, held, verdict=verdict, picture=picture, actor=context.holder, timings=timings
+            )
+        _count(settled, verdict)
+        await _announce(context, settled, message)
+        if settled.state in _RENDERED:
+            await _render(context, settled, message, child)
+
+
+async def _fetch(fetcher: fetching.Fetcher, url: str) -> fetching.Fetched:
+    try:
+        fetched = await fetcher.fetch(url)
+    except errors.PictureError as error:
+        metrics.FETCHES.labels(type(error).__name__).inc()
+        raise
+    metrics.FETCHES.labels("ok").inc()
+    metrics.FETCHED_BYTES.inc(len(fetched.content))
+    return fetched
+
+
+def _count(settled: submissions.Submission, verdict: verdicts.Verdict) -> None:
+    model = verdict.model
+    metrics.VERDICTS.labels(model.name, model.version, verdict.decision.value).inc()
+    metrics.SCORES.labels(model.name, model.version).observe(verdict.score)
+    metrics.TRANSITIONS.labels(settled.state.value, settled.reason.value if settled.reason else "").inc()
+    _log.info(
+        "submission.judged",
+        state=settled.state.value,
+        score=round(verdict.score, 4),
+        model=f"{model.name}/{model.version}",
+        timings=settled.timings,
+    )
+
+
+async def _announce(context: wiring.Context, settled: submissions.Submission, message: queue.Message) -> None:
+    """What comes next: the writer for an accepted one, news for who waits for any other."""
+    if settled.state is State.ACCEPTED:
+        try:
+            await context.work.send(contract.QUEUE_CREATE, _onward(message))
+        except errors.QueueUnavailable as error:
+            metrics.ENQUEUE_FAILURES.labels(contract.QUEUE_CREATE).inc()
+            _log.warning("queue.unavailable", queue=contract.QUEUE_CREATE, error=str(error))
+            await rows.not_enqueued(context.db, [settled.id])
+        return
+    told = await context.postman.post(message.reply_to, settled.id)
+    metrics.NEWS.labels(str(told).lower()).inc()
+
+
+def _onward(message: queue.Message) -> queue.Message:
+    return queue.Message(
+        submission_id=message.submission_id,
+        request_id=message.request_id,
+        traceparent=message.traceparent,
+        reply_to=message.reply_to,
+    )
+
+
+async def _render(
+    context: wiring.Context, settled: submissions.Submission, message: queue.Message, child: pixels.PixelChild
+) -> None:
+    """Renditions of the picture that the child still holds; what fails here is made later."""
+    try:
+        with metrics.stage("render"):
+            await render.store(context, settled, child)
+    except (errors.DecoderDied, errors.Unavailable) as error:
+        _log.warning("picture.not_rendered", error=str(error))
+        try:
+            await context.work.send(contract.QUEUE_BULK, _onward(message))
+        except errors.QueueUnavailable:
+            metrics.ENQUEUE_FAILURES.labels(contract.QUEUE_BULK).inc()
+
+
+async def _unusable(
+    context: wiring.Context,
+    held: submissions.Submission,
+    message: queue.Message,
+    error: errors.PictureError,
+    timings: dict[str, float],
+) -> None:
+    what = outcomes.of_picture(error, held, context.config.submissions)
+    _log.info("picture.unusable", kind=type(error).__name__, detail=error.detail)
+    if isinstance(what, outcomes.Again):
+        await judging.release(
+            context.db,
+            held,
+            wait_seconds=what.wait_seconds,
+            detail=error.detail,
+            actor=context.holder,
+            fetch_failed=what.fetch_failed,
+            decoder_died=what.decoder_died,
+        )
+        return
+    settled = await judging.settle_unusable(
+        context.db,
+        held,
+        target=what.target,
+        reason=what.reason,
+        detail=error.detail,
+        actor=context.holder,
+        timings=timings,
+    )
+    metrics.TRANSITIONS.labels(settled.state.value, what.reason.value).inc()
+    _log.info("submission.judged", state=settled.state.value, reason=what.reason.value)
+    await _announce(context, settled, message)
