@@ -88,6 +88,7 @@ class Gateway(Group, frozen=True, kw_only=True):
     host: Annotated[str, Meta(description="Address to listen on.")] = "0.0.0.0"  # noqa: S104
     port: Annotated[Port, Meta(description="Port of the public API.")] = contract.GATEWAY_PORT
     max_body_bytes: Annotated[Bytes, Meta(description="Largest request body.")] = MIB
+    body_seconds: Annotated[PositiveSeconds, Meta(description="Time for a request body to come in.")] = 15.0
     wait_seconds: Annotated[
         Seconds, Meta(description="How long a POST waits for its end unless it says `Prefer: wait=N`.")
     ] = 10.0

@@ -150,3 +150,14 @@ def test_the_public_form_of_a_stored_cake_hides_the_marker_and_nothing_else():
     stored = cakes.StoredCake(id="1", item={"id": 1, "imageUrl": address, "extra": [1]}, marker="t" * 22)
 
     assert {"id": 1, "imageUrl": "http://pictures.example/lemon.jpg", "extra": [1]} == stored.public()
+
+
+@pytest.mark.parametrize("text", ["", ".", "..", "a/b", "a\\b", "x" * 201, "\x00", "\ud800"])
+def test_what_can_be_nobodys_id_is_no_cake(text):
+    with pytest.raises(errors.CakeNotFound):
+        cakes.check_id(text)
+
+
+@pytest.mark.parametrize("text", ["7", "a-b_c", "lemon cake", "..7", "crème", "x" * 200])
+def test_ids_are_numbers_or_text(text):
+    assert text == cakes.check_id(text)

@@ -43,8 +43,6 @@ _NOT_OURS_TO_SET: Final = frozenset(
     }
 )  # fmt: skip
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-#: A text longer than that is nobody's id; it would only be a long URL.
-_ID_MAX_CHARACTERS: Final = 200
 _CHUNK_BYTES: Final = 64 * 1024
 #: Nothing was sent. DNS and TLS failures are among the first; the second is a connection not had in time.
 _NOT_CONNECTED: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
@@ -238,13 +236,8 @@ class Upstream:
         return URL(f"{self._base}/{path.lstrip('/')}")
 
     def _item_url(self, cake_id: cakes.CakeId) -> URL:
-        """The address of one cake; an id that could be read as another path names no cake."""
-        if not cake_id or len(cake_id) > _ID_MAX_CHARACTERS or not cake_id.strip(".") or {"/", "\\"} & {*cake_id}:
-            raise errors.CakeNotFound(cake_id[:_ID_MAX_CHARACTERS])
-        try:
-            escaped = quote(cake_id, safe="")
-        except UnicodeEncodeError as error:
-            raise errors.CakeNotFound("?") from error
+        """The address of one cake; an id that could lead elsewhere names no cake."""
+        escaped = quote(cakes.check_id(cake_id), safe="")
         # `encoded`: yarl would otherwise unquote what need not be quoted, and quote again by its own mind.
         return URL(f"{self._base}/{self._group.item_path.lstrip('/').replace('{id}', escaped)}", encoded=True)
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from cakegate.domain.errors import InvalidCake
+from cakegate.domain.errors import CakeNotFound, InvalidCake
 
 #: Limits of the Cake data model: at most 30 and 200 characters, yum factor 1 to 5.
 NAME_MAX_CHARACTERS = 30
@@ -23,10 +23,25 @@ IMAGE_URL_MAX_CHARACTERS = 2048
 CakeId = str
 """The legacy API's id, as text: it may be a number or a string there."""
 
+#: A longer text is nobody's id; it would only be a long URL.
+_ID_MAX_CHARACTERS = 200
+
 _MARKER_PREFIX = "cakegate="
 _MARKER_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
 #: RFC 3986 characters, plus what browsers send unescaped in IRIs; never white space or controls.
 _FORBIDDEN_IN_URL = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]")
+
+
+def check_id(text: str) -> CakeId:
+    """The id, unless it can be nobody's: empty, very long, not text, or what could be read as another path.
+
+    Raises:
+        CakeNotFound: it is one of these.
+    """
+    unfit = any(character in "/\\" or unicodedata.category(character) in {"Cc", "Cs"} for character in text)
+    if unfit or len(text) > _ID_MAX_CHARACTERS or not text.strip("."):
+        raise CakeNotFound(text[:_ID_MAX_CHARACTERS].encode(errors="replace").decode())
+    return text
 
 
 class CakeDraft(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

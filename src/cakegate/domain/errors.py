@@ -7,6 +7,14 @@
     ├── InvalidPack                   a model pack that cannot be trusted
     ├── InvalidCake                   what a client sent is not a cake we can take (each field's complaint)
     ├── PictureChanged                a PUT tried to exchange the picture
+    ├── BadRequest                    what a client sent cannot be taken, before it is a matter of cakes
+    │   ├── BadParameter              a query parameter or header (each one's complaint)
+    │   ├── BodyBroken                not JSON
+    │   ├── BodyTooLarge
+    │   ├── BodyTooSlow
+    │   ├── HeadersTooLarge
+    │   ├── MediaTypeUnknown          not JSON by its own words
+    │   └── NotAcceptable             it wants what we do not have
     ├── NotFound
     │   ├── CakeNotFound
     │   ├── SubmissionNotFound
@@ -65,6 +73,42 @@ class InvalidCake(CakegateError):
 
 class PictureChanged(CakegateError):
     """A PUT tried to exchange a cake's picture; a new picture is a new submission."""
+
+
+class BadRequest(CakegateError):
+    """What a client sent cannot be taken, before it is a matter of cakes."""
+
+
+class BadParameter(BadRequest):
+    """A query parameter or a header is not what it may be: `fields` maps each name to its complaint."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self.fields = dict(fields)
+        super().__init__("; ".join(f"{name}: {text}" for name, text in self.fields.items()))
+
+
+class BodyBroken(BadRequest):
+    """The body is not JSON."""
+
+
+class BodyTooLarge(BadRequest):
+    """The body has more bytes than we read."""
+
+
+class BodyTooSlow(BadRequest):
+    """The body did not come in time."""
+
+
+class HeadersTooLarge(BadRequest):
+    """The headers have more bytes than we look at."""
+
+
+class MediaTypeUnknown(BadRequest):
+    """The body is, by its own words, no JSON."""
+
+
+class NotAcceptable(BadRequest):
+    """The client accepts none of the forms that we have."""
 
 
 class NotFound(CakegateError):
