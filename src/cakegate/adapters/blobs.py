@@ -39,6 +39,16 @@ class TableBlobs:
         return await self._get(key)
 
 
+def opened(
+    group: settings.Pictures,
+    *,
+    put: Callable[[str, bytes, str], Awaitable[None]],
+    get: Callable[[str], Awaitable[bytes | None]],
+) -> Blobs:
+    """The blobs that the settings name; `put` and `get` are the table's. Raises `InvalidSettings`."""
+    return ObjectStoreBlobs(group.storage_url) if group.storage_url else TableBlobs(put=put, get=get)
+
+
 class ObjectStoreBlobs:
     """Blobs in an object store; credentials come from the URL or the store's own environment variables."""
 

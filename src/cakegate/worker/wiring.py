@@ -56,16 +56,6 @@ def load_detector(group: settings.Detector) -> detector.Detector:
     return loaded
 
 
-def open_blobs(group: settings.Pictures, db: pool.Database) -> blobs.Blobs:
-    """Where renditions lie. Raises `InvalidSettings`."""
-    if group.storage_url:
-        return blobs.ObjectStoreBlobs(group.storage_url)
-    return blobs.TableBlobs(
-        put=lambda key, content, media_type: renditions.put_blob(db, key, content, media_type=media_type),
-        get=lambda key: renditions.get_blob(db, key),
-    )
-
-
 @contextlib.asynccontextmanager
 async def opened(config: settings.Settings, queues: Sequence[str]) -> AsyncIterator[Context]:
     """All adapters of a worker of these queues, closed in reverse order."""
@@ -109,6 +99,10 @@ async def _judges(config: settings.Settings, db: pool.Database, stack: contextli
         fetcher=fetcher,
         pixels=children,
         detector=loaded,
-        blobs=open_blobs(config.pictures, db),
+        blobs=blobs.opened(
+            config.pictures,
+            put=lambda key, content, media_type: renditions.put_blob(db, key, content, media_type=media_type),
+            get=lambda key: renditions.get_blob(db, key),
+        ),
         inference=inference,
     )
