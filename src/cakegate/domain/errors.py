@@ -6,7 +6,6 @@
     ├── InvalidSettings               a variable has a value that cannot be used
     ├── InvalidPack                   a model pack that cannot be trusted
     ├── InvalidCake                   what a client sent is not a cake we can take (each field's complaint)
-    ├── InvalidRequest                a parameter, header or body that we cannot read; `status` says which way
     ├── PictureChanged                a PUT tried to exchange the picture
     ├── BadRequest                    what a client sent cannot be taken, before it is a matter of cakes
     │   ├── BadParameter              a query parameter or header (each one's complaint)
@@ -70,16 +69,6 @@ class InvalidCake(CakegateError):
     def __init__(self, fields: Mapping[str, str]) -> None:
         self.fields = dict(fields)
         super().__init__("; ".join(f"{name}: {text}" for name, text in self.fields.items()))
-
-
-class InvalidRequest(CakegateError):
-    """A request that cannot be read: `slug` names the problem, `status` its HTTP status."""
-
-    def __init__(self, slug: str, status: int, message: str, *, fields: Mapping[str, str] | None = None) -> None:
-        self.slug = slug
-        self.status = status
-        self.fields = dict(fields or {})
-        super().__init__(message)
 
 
 class PictureChanged(CakegateError):

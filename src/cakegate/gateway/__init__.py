@@ -1,6 +1,9 @@
-"""The public API.
+"""The public API: passes reads through, takes submissions in and waits for their end.
 
-`app` runs it, `wiring` opens its adapters, `edge` is what every request passes first, `routes` are the handlers, which
-translate and call a flow: `accepting` and `waiting` (POST), `cakes` (reads, PUT, DELETE), `images`. `bodies` reads what
-clients send, `views` is what they get, `problems` what they get when it goes wrong, `documents` the OpenAPI and its pages.
+- ``app``: compose, serve, drain. ``wiring``: open and close the adapters.
+- ``edge``: the ASGI wrapper around all: request ids, metrics, limits, CORS, the last word on errors.
+- ``routes``: every address; each handler translates and calls a flow.
+- flows: ``reading``, ``accepting`` (with ``waiting``), ``changing``, ``pictures``.
+- translations: ``bodies`` and ``preferences`` from what clients send, ``answers`` and ``problems`` to what they get.
+- ``openapi``, ``schemas`` and ``pages``: the API's description, and the pages that show it.
 """

@@ -1,115 +1,137 @@
-"""Accepting a submission: into Postgres, onto the queue, and a bounded wait for its end."""
+"""Taking a submission in: into Postgres for certain, onto the queue if Redis will, then a wait for its end."""
 
 import asyncio
-import contextlib
 import uuid
-from datetime import UTC, datetime
+from time import monotonic
+from typing import Final
 
-import msgspec
-import stamina
 import structlog
 
 from cakegate import contract
 from cakegate.adapters import metrics, queue
 from cakegate.adapters.store import submissions as rows
 from cakegate.domain import cakes, errors, submissions
-from cakegate.gateway import wiring
+from cakegate.gateway import answers, preferences, problems, tracing, waiting, wiring
 
 _log = structlog.get_logger()
 
-
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What a POST asks for."""
-
-    draft: cakes.CakeDraft
-    idempotency_key: str | None
-    wait_seconds: float
-    request_id: str
-    traceparent: str
+#: How long a count of pending rows is believed: it costs milliseconds once there are many.
+_COUNT_SECONDS: Final = 1.0
+_RETRY_SECONDS: Final = 0.1
 
 
-async def accept(context: wiring.Context, order: Order) -> submissions.Submission:
-    """Take a submission in and wait for its end as long as the client wants; its state then.
+class Acceptor:
+    """Takes submissions in."""
 
-    Raises:
-        Overloaded: too many are pending; nothing was taken in.
-        IdempotencyMismatch: the key belongs to another body.
-        DatabaseUnavailable: nothing was taken in.
-        OutcomeUnknown: nobody knows whether it was.
-    """
-    if context.waiters.overloaded:
-        raise errors.Overloaded("Too many submissions wait to be judged; come back later.", retry_after_seconds=30)
-    new = rows.NewSubmission(
-        id=submissions.SubmissionId(uuid.uuid4()),
-        draft=order.draft,
-        request_id=order.request_id,
-        traceparent=order.traceparent,
-        idempotency_key=order.idempotency_key,
-        idempotency_seconds=context.config.gateway.idempotency_seconds,
-    )
-    structlog.contextvars.bind_contextvars(submission_id=str(new.id))
-    with metrics.stage("store"):
-        inserted = await _insert(context, new)
-    if not inserted.fresh:
-        return inserted.submission
-    metrics.ACCEPTED.labels(new.source).inc()
-    _log.info("submission.accepted")
-    return await _await_end(context, order, inserted.submission)
+    def __init__(self, gate: wiring.Gate) -> None:
+        self._gate = gate
+        self._group = gate.config.gateway
+        self._full = False
+        self._counted_at = -_COUNT_SECONDS
 
+    async def accept(
+        self, draft: cakes.CakeDraft, *, key: str | None, wait: preferences.Wait
+    ) -> answers.Answer | problems.Problem:
+        """Accept a checked cake, and wait for its end as long as was asked.
 
-async def _insert(context: wiring.Context, new: rows.NewSubmission) -> rows.Inserted:
-    """The same insert again while the database stumbles: its id makes it the same row."""
-    unknown = False
-    seconds = context.config.gateway.accept_seconds
-    try:
-        async for attempt in stamina.retry_context(
-            on=errors.DatabaseUnavailable, attempts=None, timeout=seconds, wait_initial=0.05, wait_max=0.5
-        ):
-            with attempt:
-                try:
-                    return await rows.insert(context.db, new)
-                except errors.DatabaseUnavailable as error:
-                    unknown = unknown or error.outcome_unknown
-                    raise
-    except errors.DatabaseUnavailable as error:
-        if unknown:
+        Raises:
+            Overloaded, DatabaseUnavailable: nothing was taken in.
+            OutcomeUnknown: it may have been.
+            IdempotencyMismatch: the key belongs to another body.
+        """
+        until = asyncio.get_running_loop().time() + wait.seconds
+        await self._check_room()
+        ids = tracing.current()
+        new = rows.NewSubmission(
+            id=submissions.SubmissionId(uuid.uuid4()),
+            draft=draft,
+            request_id=ids.request_id,
+            traceparent=ids.traceparent,
+            idempotency_key=key,
+            idempotency_seconds=self._group.idempotency_seconds,
+        )
+        with metrics.stage("store"):
+            inserted = await self._insert(new)
+        if inserted.fresh:
+            metrics.ACCEPTED.labels(new.source).inc()
+            _log.info("submission.accepted", submission_id=str(inserted.submission.id))
+        return await self._finish(inserted, until=until, waits=wait.seconds > 0)
+
+    async def _check_room(self) -> None:
+        """Raise `Overloaded` while more submissions wait to be judged than we promise to hold."""
+        if monotonic() - self._counted_at >= _COUNT_SECONDS:
+            self._counted_at = monotonic()
+            most = self._group.max_pending
+            self._full = await rows.count_pending(self._gate.db, cap=most) >= most
+        if self._full:
+            raise errors.Overloaded("Too many submissions wait to be judged.", retry_after_seconds=30)
+
+    async def _insert(self, new: rows.NewSubmission) -> rows.Inserted:
+        """The same insert again for as long as its outcome is unknown: with the same id it is the same row."""
+        sent = False
+        try:
+            async with asyncio.timeout(self._group.accept_seconds):
+                while True:
+                    try:
+                        return await rows.insert(self._gate.db, new)
+                    except errors.DatabaseUnavailable as error:
+                        sent = sent or error.outcome_unknown
+                        if not sent:
+                            raise
+                        _log.warning("submission.insert_repeated", submission_id=str(new.id), error=str(error))
+                    await asyncio.sleep(_RETRY_SECONDS)
+        except TimeoutError as error:
+            # Cut off in the middle of a statement, it may have been sent: nobody can say.
+            _log.exception("submission.outcome_unknown", submission_id=str(new.id))
             raise errors.OutcomeUnknown(new.id) from error
-        raise
-    raise AssertionError("unreachable: the last attempt raises")
 
+    async def _finish(self, inserted: rows.Inserted, *, until: float, waits: bool) -> answers.Answer | problems.Problem:
+        found = inserted.submission
+        if found.state in submissions.SETTLED:
+            return answers.to_post(found)
+        if not waits:
+            await self._enqueue(inserted, reply_to=None)
+            return answers.to_post(found)
+        with self._gate.room.ticket(found.id) as ticket:
+            await self._enqueue(inserted, reply_to=self._gate.room.address if ticket else None)
+            if ticket is None:
+                return answers.to_post(found)
+            return answers.to_post(await self._end(found, ticket, until=until))
 
-async def _await_end(context: wiring.Context, order: Order, inserted: submissions.Submission) -> submissions.Submission:
-    with context.waiters.join(inserted.id) as news:
-        await _enqueue(context, order, inserted.id, reply_to=context.mailbox.address if news else None)
-        if news is None or order.wait_seconds <= 0:
-            return inserted
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(news, order.wait_seconds)
-    try:
-        found = await rows.get(context.db, inserted.id)
-    except errors.DatabaseUnavailable:
-        # It is in: what we knew of it last is true enough for a 202.
-        return inserted
-    with contextlib.suppress(ValueError):
-        metrics.STAGE_SECONDS.labels("total").observe((datetime.now(UTC) - found.created_at).total_seconds())
-    return found
+    async def _enqueue(self, inserted: rows.Inserted, *, reply_to: str | None) -> None:
+        """Redis is only asked: what it does not take, the sweeper brings."""
+        if not inserted.fresh:
+            return
+        ids, submission_id = tracing.current(), inserted.submission.id
+        message = queue.Message(
+            submission_id=submission_id, request_id=ids.request_id, traceparent=ids.traceparent, reply_to=reply_to
+        )
+        try:
+            with metrics.stage("enqueue"):
+                await self._gate.work.send(contract.QUEUE_JUDGE, message)
+        except errors.QueueUnavailable as error:
+            metrics.ENQUEUE_FAILURES.labels(contract.QUEUE_JUDGE).inc()
+            _log.warning("submission.not_enqueued", submission_id=str(submission_id), error=str(error))
+            try:
+                await rows.not_enqueued(self._gate.db, [submission_id])
+            except errors.DatabaseUnavailable as failure:
+                # Then the sweeper believes it enqueued a little longer.
+                _log.warning("submission.not_noted", submission_id=str(submission_id), error=str(failure))
 
+    async def _end(
+        self, found: submissions.Submission, ticket: waiting.Ticket, *, until: float
+    ) -> submissions.Submission:
+        """The submission as it is when it has ended, or when the time has come."""
+        while await ticket.news(until=until):
+            found = await self._look(found)
+            if found.state in submissions.SETTLED:
+                return found
+        return await self._look(found)
 
-async def _enqueue(
-    context: wiring.Context, order: Order, submission_id: submissions.SubmissionId, *, reply_to: str | None
-) -> None:
-    """Put it on `judge`; where that fails the sweeper will."""
-    message = queue.Message(
-        submission_id=submission_id,
-        request_id=order.request_id,
-        traceparent=order.traceparent,
-        reply_to=reply_to,
-    )
-    try:
-        with metrics.stage("enqueue"):
-            await context.work.send(contract.QUEUE_JUDGE, message)
-    except errors.QueueUnavailable as error:
-        metrics.ENQUEUE_FAILURES.labels(contract.QUEUE_JUDGE).inc()
-        _log.warning("queue.unavailable", queue=contract.QUEUE_JUDGE, error=str(error))
-        with contextlib.suppress(errors.DatabaseUnavailable):
-            await rows.not_enqueued(context.db, [submission_id])
+    async def _look(self, known: submissions.Submission) -> submissions.Submission:
+        """The row as it is now. It is taken in already: while Postgres is away, what we know of it must do."""
+        try:
+            return await rows.get(self._gate.db, known.id)
+        except errors.DatabaseUnavailable as error:
+            _log.warning("submission.not_read", submission_id=str(known.id), error=str(error))
+            return known

@@ -1,148 +1,136 @@
-"""Reading what clients send: JSON bodies, preferences, parameters. Everything wrong is said at once, and by name."""
+"""What clients send as JSON, checked in one go: every complaint in one answer.
+
+The rules for what the data model leaves open: `id` is taken and ignored (the model requires it, but the bakery gives
+out ids); an unknown field is refused, since a misspelt one would be lost in silence; a field given twice is refused,
+since parsers differ in which one they believe; the yum factor must be a whole number, `3.0` is one and `"3"` is not.
+"""
 
 import json
-import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from cakegate.domain import cakes, errors
 
-#: An Idempotency-Key: printable ASCII; the draft's quotes around it are taken off.
-_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
-#: What a client may send and we do not read: the data model names it as required, and the bakery gives its own.
-_IGNORED: Final = "id"
-_TYPES: Final = {"name": str, "comment": str, "imageUrl": str}
-_KINDS: Final = {str: "a text", bool: "true or false", type(None): "null", list: "a list", dict: "an object"}
+_TEXTS: Final = ("name", "comment", "imageUrl")
+_FIELDS: Final = frozenset({"id", *_TEXTS, "yumFactor"})
+#: Complaints about unknown fields beyond this are one client's program gone wrong.
+_MAX_UNKNOWN: Final = 20
+_NAME_MAX_CHARACTERS: Final = 60
+#: Stands in for what is already complained about, so that the rest is checked too.
+_PLACEHOLDER: Final = cakes.CakeDraft(
+    name="placeholder", comment="placeholder", image_url="http://placeholder.invalid/", yum_factor=3
+)
 
 
-def cake(content: bytes, *, content_type: str, picture: bool = True) -> tuple[cakes.CakeDraft, str | None]:
-    """A checked draft from a body, and the picture's address as it was given; without `picture` it may be left out.
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What a PUT says: the whole cake but its picture, which may be given to be compared."""
+
+    name: str
+    comment: str
+    yum_factor: int
+    image_url: str | None
+
+
+def check_media_type(content_type: str | None) -> None:
+    """Raise `MediaTypeUnknown` unless it is `application/json` or `…+json`, in UTF-8."""
+    media_type, *parameters = (part.strip().lower() for part in (content_type or "").split(";"))
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
+        raise errors.MediaTypeUnknown("Send it with Content-Type: application/json.")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip().strip('"') not in {"utf-8", "utf8"}:
+            raise errors.MediaTypeUnknown("JSON is UTF-8 (RFC 8259): another charset is not read.")
+
+
+def draft_of(body: bytes) -> cakes.CakeDraft:
+    """The cake that a POST submits, cleaned.
 
     Raises:
-        InvalidRequest: no JSON object, a field twice, another media type.
-        InvalidCake: all that is wrong with its fields.
+        BodyBroken: it is not JSON.
+        InvalidCake: it is not a cake that we can take; with all complaints.
     """
-    _check_media_type(content_type)
-    fields = _object(content)
-    fields.pop(_IGNORED, None)
-    complaints = _shape(fields, picture=picture)
-    yum = _whole(fields.get("yumFactor"))
-    # Stand-ins for what is missing or of another type, so that the other fields are judged all the same.
-    stand_in = cakes.CakeDraft(
-        name=_text(fields, "name", "-----"),
-        comment=_text(fields, "comment", "-----"),
-        image_url=_text(fields, "imageUrl", "http://picture.invalid/"),
-        yum_factor=cakes.YUM_FACTOR_MIN if yum is None else yum,
-    )
-    try:
-        draft = cakes.check_draft(stand_in)
-    except errors.InvalidCake as error:
-        raise errors.InvalidCake({**error.fields, **complaints}) from None
+    given, complaints = _fields(body)
+    draft = _checked(given, complaints, required=(*_TEXTS, "yumFactor"))
     if complaints:
         raise errors.InvalidCake(complaints)
-    return draft, fields.get("imageUrl")
+    return draft
 
 
-def _check_media_type(content_type: str) -> None:
-    kind, _, parameters = content_type.lower().partition(";")
-    kind = kind.strip()
-    charset = re.search(r"charset\s*=\s*\"?([^\";\s]+)", parameters)
-    json_kind = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
-    if not json_kind or (charset and charset[1] not in {"utf-8", "utf8", "us-ascii"}):
-        raise errors.InvalidRequest("unsupported-media-type", 415, "The body must be application/json in UTF-8.")
+def change_of(body: bytes) -> Change:
+    """What a PUT changes. Raises as `draft_of` does."""
+    given, complaints = _fields(body)
+    draft = _checked(given, complaints, required=("name", "comment", "yumFactor"))
+    if complaints:
+        raise errors.InvalidCake(complaints)
+    return Change(
+        name=draft.name,
+        comment=draft.comment,
+        yum_factor=draft.yum_factor,
+        image_url=draft.image_url if "imageUrl" in given else None,
+    )
 
 
-def _object(content: bytes) -> dict[str, Any]:
+def _fields(body: bytes) -> tuple[dict[str, Any], dict[str, str]]:
+    """The object's fields, and complaints about those that are unknown or come twice."""
     try:
-        # msgspec first: it bounds nesting and is strict; the standard library then tells what stands there twice.
-        found = msgspec.json.decode(content)
-        if not isinstance(found, dict):
-            raise errors.InvalidRequest("broken-json", 400, "The body must be a JSON object.")
-        twice = _twice(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise errors.InvalidRequest("broken-json", 400, f"The body is not JSON: {error}") from error
-    if twice:
-        fields = {name: "is given twice" for name in twice}
-        raise errors.InvalidRequest("invalid-request", 422, "A field is given twice.", fields=fields)
-    return found
+        # First by a parser that ends deep nesting with an error instead of a full stack.
+        msgspec.json.decode(body)
+        pairs = json.loads(body, object_pairs_hook=_Pairs)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise errors.BodyBroken(str(error) or "It is nested too deeply.") from error
+    if not isinstance(pairs, _Pairs):
+        raise errors.InvalidCake({"": "must be a JSON object"})
+    given: dict[str, Any] = {}
+    complaints: dict[str, str] = {}
+    for name, value in pairs:
+        if name in given:
+            complaints[name[:_NAME_MAX_CHARACTERS]] = "is given more than once"
+        elif name not in _FIELDS and len(complaints) < _MAX_UNKNOWN:
+            complaints[name[:_NAME_MAX_CHARACTERS]] = f"is not a field of a cake: {', '.join(sorted(_FIELDS))} are"
+        given[name] = value
+    return given, complaints
 
 
-def _twice(content: bytes) -> set[str]:
-    found: set[str] = set()
-
-    def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        seen: set[str] = set()
-        for name, _ in pairs:
-            (found if name in seen else seen).add(name)
-        return dict(pairs)
-
-    json.loads(content, object_pairs_hook=note)
-    return found
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object as it was written; a JSON array is a plain list."""
 
 
-def _shape(fields: dict[str, Any], *, picture: bool) -> dict[str, str]:
-    """Complaints about fields that are missing, unknown or of another type."""
-    known = {*_TYPES, "yumFactor"}
-    complaints = {name: "is not a field of a cake" for name in fields if name not in known}
-    for name in known:
-        if name not in fields:
-            if picture or name != "imageUrl":
-                complaints[name] = "is missing"
-        elif name == "yumFactor":
-            if _whole(fields[name]) is None:
-                complaints[name] = f"must be a whole number from {cakes.YUM_FACTOR_MIN} to {cakes.YUM_FACTOR_MAX}"
-        elif not isinstance(fields[name], str):
-            complaints[name] = f"must be a text, not {_KINDS.get(type(fields[name]), 'a number')}"
-    return complaints
+def _checked(given: Mapping[str, Any], complaints: dict[str, str], *, required: tuple[str, ...]) -> cakes.CakeDraft:
+    """The cake made of what is sound; complaints about the rest are added."""
+    for name in required:
+        if name not in given:
+            complaints.setdefault(name, "is required")
+    draft = cakes.CakeDraft(
+        name=_text(given, "name", complaints, _PLACEHOLDER.name),
+        comment=_text(given, "comment", complaints, _PLACEHOLDER.comment),
+        image_url=_text(given, "imageUrl", complaints, _PLACEHOLDER.image_url),
+        yum_factor=_whole_number(given, complaints),
+    )
+    try:
+        return cakes.check_draft(draft)
+    except errors.InvalidCake as error:
+        for name, text in error.fields.items():
+            complaints.setdefault(name, text)
+        return draft
 
 
-def _text(fields: dict[str, Any], name: str, otherwise: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else otherwise
+def _text(given: Mapping[str, Any], name: str, complaints: dict[str, str], placeholder: str) -> str:
+    value = given.get(name, placeholder)
+    if isinstance(value, str):
+        return value
+    complaints.setdefault(name, "must be text")
+    return placeholder
 
 
-def _whole(value: Any) -> int | None:
-    """3 and 3.0 are 3; 3.5, "3" and true are none."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
-    return value if isinstance(value, int) else None
-
-
-def idempotency_key(header: str | None) -> str | None:
-    """The key, without the quotes that the IETF draft puts around it. Raises `InvalidRequest`."""
-    if header is None:
-        return None
-    key = header.strip()
-    if len(key) > 1 and key.startswith('"') and key.endswith('"'):
-        key = key[1:-1]
-    if not _KEY.fullmatch(key):
-        raise errors.InvalidRequest(
-            "invalid-request", 400, "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces."
-        )
-    return key
-
-
-def wait_seconds(headers: list[str], *, default: float, most: float) -> tuple[float, str | None]:
-    """How long to wait, and what to say of it in `Preference-Applied` (RFC 7240)."""
-    for preference in ",".join(headers).split(","):
-        name, _, value = preference.split(";")[0].partition("=")
-        name, value = name.strip().lower(), value.strip().strip('"')
-        if name == "respond-async":
-            return 0.0, "respond-async"
-        if name == "wait" and value.isascii() and value.isdigit() and len(value) < 10:  # noqa: PLR2004
-            chosen = min(float(value), most)
-            return chosen, f"wait={chosen:g}"
-    return default, None
-
-
-def number(text: str | None, name: str, *, default: int, least: int, most: int) -> int:
-    """A whole number from the query. Raises `InvalidRequest` naming it."""
-    if text is None:
-        return default
-    if not re.fullmatch(r"[0-9]{1,12}", text) or not least <= int(text) <= most:
-        fields = {name: f"must be a whole number from {least} to {most}"}
-        raise errors.InvalidRequest("invalid-request", 422, f"{name} cannot be used.", fields=fields)
-    return int(text)
+def _whole_number(given: Mapping[str, Any], complaints: dict[str, str]) -> int:
+    value = given.get("yumFactor", _PLACEHOLDER.yum_factor)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    complaints.setdefault("yumFactor", f"must be a whole number from {cakes.YUM_FACTOR_MIN} to {cakes.YUM_FACTOR_MAX}")
+    return _PLACEHOLDER.yum_factor

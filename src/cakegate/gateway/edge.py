@@ -1,146 +1,208 @@
-"""What every request passes first and last: outside Litestar, whose middleware does not see 404 and 405.
+"""The ASGI wrapper around the web framework: what must hold for every answer, the framework's own too.
 
-Ids for request and trace, the cap on bodies, `HEAD`, metrics, the access log, and a last resort for what crashes.
+Litestar's own middleware wraps routes, not the router: 404 and 405 pass it by. So request ids, metrics, the access
+log, CORS, the caps on headers and body, and the last word on errors stand here.
 """
 
 import asyncio
-import re
-import secrets
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from time import perf_counter
 from typing import Any, Final
 
 import structlog
 
+from cakegate import settings
 from cakegate.adapters import logs, metrics
 from cakegate.domain import errors
-from cakegate.gateway import problems
+from cakegate.gateway import cors, problems, tracing
 
 _log = structlog.get_logger()
 
-#: A client's own request id, where it is one: short and printable.
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~+/=:@-]{1,128}")
-_TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_QUIET_ROUTES: Final = frozenset({"/healthz", "/readyz"})
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-
-class BodyTooLarge(errors.InvalidRequest):
-    """The body is above the cap, by its length or as it came."""
-
-    def __init__(self, most_bytes: int) -> None:
-        super().__init__("body-too-large", 413, f"A body may have at most {most_bytes} bytes.")
+#: All header lines together. The server's own cap is some hundred kilobytes and answers without a problem.
+MAX_HEADER_BYTES: Final = 32 * 1024
+_PATH_MAX_CHARACTERS: Final = 200
+#: Asked for every few seconds by machines: not worth a line each.
+_PROBES: Final = frozenset({"/healthz", "/readyz"})
+#: What an answer says unless it says otherwise. Nothing of ours may be kept by others without our saying so.
+_DEFAULTS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
 class Edge:
-    """The outermost ASGI application."""
+    """The application that the server gets. While `draining`, every answer asks its client to hang up."""
 
-    def __init__(self, app: Any, *, max_body_bytes: int) -> None:
+    def __init__(self, app: App, group: settings.Gateway) -> None:
         self._app = app
-        self._max_body_bytes = max_body_bytes
-        self._in_flight = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._group = group
+        self._cors = cors.Cors(group.cors_origins)
+        self.draining = False
 
-    async def idle(self) -> None:
-        """Wait until no request is being answered."""
-        await self._idle.wait()
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one request."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI connection."""
         if scope["type"] != "http":
+            await self._app(scope, receive, send)
             return
-        self._in_flight += 1
-        self._idle.clear()
-        metrics.REQUESTS_IN_FLIGHT.set(self._in_flight)
+        metrics.REQUESTS_IN_FLIGHT.inc()
         try:
-            await self._answer(scope, receive, send)
+            await self._answer(_Exchange(self, scope, receive, send))
         finally:
-            self._in_flight -= 1
-            metrics.REQUESTS_IN_FLIGHT.set(self._in_flight)
-            if self._in_flight == 0:
-                self._idle.set()
+            metrics.REQUESTS_IN_FLIGHT.dec()
 
-    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
-        headers = {name: value for name, value in scope["headers"]}  # noqa: C416 - the last of a name wins
-        request_id, traceparent = _ids(headers)
-        logs.bind(request_id=request_id, traceparent=traceparent)
-        scope["cakegate"] = {"request_id": request_id, "traceparent": traceparent}
-        method = scope["method"]
-        exchange = _Exchange(send, request_id=request_id, bodiless=method == "HEAD")
+    async def _answer(self, exchange: "_Exchange") -> None:
         started = perf_counter()
         try:
-            if _length(headers) > self._max_body_bytes:
-                await exchange.refuse(problems.of_error(BodyTooLarge(self._max_body_bytes))[0])
+            if exchange.is_preflight:
+                await exchange.start(204, self._cors.preflight(exchange.origin))
+            elif exchange.header_bytes > MAX_HEADER_BYTES:
+                await exchange.problem(errors.HeadersTooLarge(f"They may have {MAX_HEADER_BYTES} bytes."))
             else:
-                # A HEAD is a GET whose body stays here.
-                inner = {**scope, "method": "GET"} if method == "HEAD" else scope
-                await self._app(inner, _capped(receive, self._max_body_bytes), exchange.send)
-                scope["path_template"] = inner.get("path_template")
-        except Exception:
-            _log.exception("request.crashed")
-            if exchange.status is None:
-                await exchange.refuse(problems.internal_error())
+                await self._app(exchange.scope, exchange.receive, exchange.send)
+        except Exception as error:
+            _log.exception("request.failed")
+            if exchange.status is not None:
+                raise  # half an answer is out: only cutting the connection tells the client
+            await exchange.problem(error)
         finally:
-            self._note(scope, exchange, perf_counter() - started)
+            self._note(exchange, perf_counter() - started)
 
-    def _note(self, scope: Any, exchange: "_Exchange", seconds: float) -> None:
-        route = scope.get("path_template") or "unmatched"
-        method = metrics.method_label(scope["method"])
-        status = exchange.status or 499  # the client hung up before we answered
+    def _note(self, exchange: "_Exchange", seconds: float) -> None:
+        status = exchange.status or 500
+        method, route = metrics.method_label(exchange.method), exchange.route
         metrics.REQUESTS.labels(method, route, str(status)).inc()
         metrics.REQUEST_SECONDS.labels(method, route).observe(seconds)
-        if route not in _QUIET_ROUTES:
-            _log.info("request.answered", method=method, route=route, status=status, ms=round(seconds * 1000, 2))
+        # The query stays out of it: clients put anything there.
+        (_log.debug if route in _PROBES else _log.info)(
+            "request.answered",
+            method=method,
+            path=exchange.scope["path"][:_PATH_MAX_CHARACTERS],
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 1),
+            bytes=exchange.sent_bytes,
+        )
+
+    def dress(self, headers: Iterable[tuple[bytes, bytes]], exchange: "_Exchange") -> cors.Headers:
+        """An answer's headers with what every answer of ours carries."""
+        dressed = [(name.lower(), _with_head(name, value)) for name, value in headers]
+        present = {name for name, _ in dressed}
+        dressed += [(name, value) for name, value in _DEFAULTS if name not in present]
+        dressed.append((b"x-request-id", exchange.ids.request_id.encode()))
+        if b"access-control-allow-origin" not in present:
+            dressed += self._cors.headers(exchange.origin)
+        if self.draining:
+            dressed.append((b"connection", b"close"))
+        return dressed
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The largest body read."""
+        return self._group.max_body_bytes
+
+    @property
+    def body_seconds(self) -> float:
+        """The time that a body has."""
+        return self._group.body_seconds
 
 
 class _Exchange:
-    """The answer on its way out."""
+    """One request and what has been said to it so far."""
 
-    def __init__(self, send: Any, *, request_id: str, bodiless: bool) -> None:
+    def __init__(self, edge: Edge, scope: Scope, receive: Receive, send: Send) -> None:
+        self._edge = edge
+        self._receive = receive
         self._send = send
-        self._request_id = request_id.encode()
-        self._bodiless = bodiless
+        self.method: str = scope["method"]
+        # HEAD is GET without the body, for every address that has GET.
+        self.scope: Scope = {**scope, "method": "GET"} if self.method == "HEAD" else scope
+        self._headers = _first_values(scope["headers"])
+        self.header_bytes = sum(len(name) + len(value) for name, value in scope["headers"])
+        self.origin = self._headers.get(b"origin")
+        self.ids = tracing.begin(
+            request_id=self._headers.get(b"x-request-id"), traceparent=self._headers.get(b"traceparent")
+        )
+        logs.bind(request_id=self.ids.request_id, traceparent=self.ids.traceparent)
         self.status: int | None = None
+        self.sent_bytes = 0
+        self._body_bytes = 0
+        self._body_ended = False
+        self._deadline: float | None = None
 
-    async def send(self, message: Any) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self._request_id)]
-        elif self._bodiless and message["type"] == "http.response.body":
-            message = {**message, "body": b""}
-        await self._send(message)
+    @property
+    def route(self) -> str:
+        """The template that Litestar found for the path; the path itself would be an unbounded label."""
+        return str(self.scope.get("path_template") or "unmatched")
 
-    async def refuse(self, found: problems.Problem) -> None:
-        """Answer with a problem without asking Litestar."""
-        body = problems.encode(found)
-        headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
-        await self.send({"type": "http.response.start", "status": found.status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body})
+    @property
+    def is_preflight(self) -> bool:
+        """A browser asks whether its page may call us."""
+        asks = b"access-control-request-method" in self._headers
+        return self.method == "OPTIONS" and self.origin is not None and asks
 
-
-def _ids(headers: dict[bytes, bytes]) -> tuple[str, str]:
-    given = headers.get(b"x-request-id", b"").decode("latin-1")
-    request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-    parent = headers.get(b"traceparent", b"").decode("latin-1").strip()
-    if not _TRACEPARENT.fullmatch(parent):
-        parent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
-    return request_id, parent
-
-
-def _length(headers: dict[bytes, bytes]) -> int:
-    given = headers.get(b"content-length", b"0")
-    return int(given) if given.isdigit() else 0
-
-
-def _capped(receive: Any, most_bytes: int) -> Any:
-    """A body that has no length is counted as it comes."""
-    seen = 0
-
-    async def counted() -> Any:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > most_bytes:
-            raise BodyTooLarge(most_bytes)
+    async def receive(self) -> Message:
+        """The next message of the client. Raises `BodyTooLarge` and `BodyTooSlow`."""
+        if self._body_ended:
+            return await self._receive()
+        declared = self._headers.get(b"content-length", "")
+        if declared.isdecimal() and int(declared) > self._edge.max_body_bytes:
+            raise self._too_large()
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + self._edge.body_seconds
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise errors.BodyTooSlow(f"It has {self._edge.body_seconds:g} seconds.") from error
+        if message["type"] == "http.disconnect":
+            raise errors.BodyTooSlow("The client went away.")
+        self._body_bytes += len(message.get("body", b""))
+        if self._body_bytes > self._edge.max_body_bytes:
+            raise self._too_large()
+        self._body_ended = not message.get("more_body", False)
         return message
 
-    return counted
+    def _too_large(self) -> errors.BodyTooLarge:
+        return errors.BodyTooLarge(f"It may have {self._edge.max_body_bytes} bytes.")
+
+    async def send(self, message: Message) -> None:
+        """Pass on a part of the answer."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": self._edge.dress(message.get("headers", ()), self)}
+        elif message["type"] == "http.response.body":
+            self.sent_bytes += len(message.get("body", b""))
+            if self.method == "HEAD":
+                message = {**message, "body": b""}
+        await self._send(message)
+
+    async def start(self, status: int, headers: cors.Headers, body: bytes = b"") -> None:
+        """A whole answer of our own."""
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+    async def problem(self, error: Exception) -> None:
+        """A problem of our own."""
+        found = problems.of(error)
+        body = problems.body(found, path=self.scope["path"], request_id=self.ids.request_id)
+        headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+        headers += [(name.lower().encode(), value.encode()) for name, value in found.headers.items()]
+        await self.start(found.kind.status, headers, body)
+
+
+def _first_values(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
+    found: dict[bytes, str] = {}
+    for name, value in headers:
+        found.setdefault(name, value.decode("latin-1"))
+    return found
+
+
+def _with_head(name: bytes, value: bytes) -> bytes:
+    """Allow, as Litestar writes it, does not know of the HEAD that we give every GET."""
+    methods = [method.strip() for method in value.split(b",")]
+    if name.lower() != b"allow" or b"GET" not in methods or b"HEAD" in methods:
+        return value
+    return b", ".join(sorted([*methods, b"HEAD"]))

@@ -1,174 +1,179 @@
-"""Every error as `application/problem+json` (RFC 9457): one table from exceptions to status, type and title."""
+"""Every error as `application/problem+json` (RFC 9457): one table from exceptions to what a client gets.
 
-import re
+`type` is stable: clients may switch on it. docs/api.md explains each; a test keeps it complete. `detail` is written
+for people and may change. Nothing here tells more of a failed fetch or of the legacy API than its kind.
+"""
+
+import math
+from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
-import structlog
-from litestar import Request, Response
-from litestar.exceptions import HTTPException
-from litestar.types import ControllerRouterHandler
+from litestar.exceptions import HTTPException, ValidationException
 
 from cakegate.domain import errors
 
-_log = structlog.get_logger()
-
-TYPE_PREFIX: Final = "https://cakegate.dev/problems/"
 MEDIA_TYPE: Final = "application/problem+json"
+_TYPE_ROOT: Final = "https://cakegate.dev/problems/"
+_INSTANCE_MAX_CHARACTERS: Final = 500
 
 
-class FieldError(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong with one field or parameter."""
+class Kind(msgspec.Struct, frozen=True):
+    """One `type` of problem. `detail` is what clients are told; where it is empty, the error's own message is."""
 
-    field: str
-    message: str
-
-
-class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """A problem. `type` is stable and documented in docs/api.md; `request_id` is what our logs know it by."""
-
-    type: str
-    title: str
+    slug: str
     status: int
+    title: str
+    detail: str = ""
+
+    @property
+    def type(self) -> str:
+        """The stable URI."""
+        return f"{_TYPE_ROOT}{self.slug}"
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """One occurrence. `extensions` are further members of the body."""
+
+    kind: Kind
     detail: str
-    instance: str | None = None
-    request_id: str | None = None
-    errors: list[FieldError] | None = None
-    reason: str | None = None
-    verdict: Any = None
-    submission: str | None = None
+    headers: Mapping[str, str] = {}
+    extensions: Mapping[str, Any] = {}
 
 
-#: Slug, status and title of each; a subclass finds its nearest ancestor's.
-_TABLE: Final[dict[type[errors.CakegateError], tuple[str, int, str]]] = {
-    errors.InvalidCake: ("invalid-cake", 422, "This is not a cake that can be taken"),
-    errors.PictureChanged: ("picture-changed", 422, "A cake's picture cannot be exchanged"),
-    errors.CakeNotFound: ("cake-not-found", 404, "There is no such cake"),
-    errors.SubmissionNotFound: ("submission-not-found", 404, "There is no such submission"),
-    errors.RenditionNotFound: ("image-not-found", 404, "There is no such image"),
-    errors.IdempotencyMismatch: ("idempotency-mismatch", 422, "The Idempotency-Key belongs to another body"),
-    errors.UpstreamUnreachable: ("upstream-unreachable", 503, "The Cake API cannot be reached"),
-    errors.UpstreamBusy: ("upstream-busy", 503, "The Cake API is busy"),
-    errors.UpstreamRefused: ("upstream-refused", 502, "The Cake API refused"),
-    errors.UpstreamSlow: ("upstream-slow", 504, "The Cake API did not answer in time"),
-    errors.UpstreamUncertain: ("upstream-uncertain", 502, "The Cake API may or may not have done it"),
-    errors.UpstreamError: ("upstream-broken", 502, "The Cake API gave no answer that makes sense"),
-    errors.OutcomeUnknown: ("outcome-unknown", 503, "It is not known whether the submission was taken in"),
-    errors.Overloaded: ("overloaded", 503, "Too much work is waiting"),
-    errors.Unavailable: ("unavailable", 503, "Something that is needed is away"),
-}
-#: Problems that HTTP itself knows.
-_HTTP: Final = {
-    400: ("bad-request", "The request cannot be read"),
-    404: ("not-found", "There is nothing here"),
-    405: ("method-not-allowed", "This cannot be done here"),
-    413: ("body-too-large", "The body is too large"),
-    415: ("unsupported-media-type", "This media type is not understood"),
-}
-SLUGS: Final = frozenset(
-    {slug for slug, _, _ in _TABLE.values()}
-    | {slug for slug, _ in _HTTP.values()}
-    | {"broken-json", "invalid-request", "internal-error", "not-a-cake", "image-unusable", "submission-failed"}
+BAD_REQUEST: Final = Kind("bad-request", 400, "The request cannot be understood")
+BROKEN_JSON: Final = Kind("broken-json", 400, "The body is not JSON")
+NOT_FOUND: Final = Kind("not-found", 404, "There is nothing at this address")
+CAKE_NOT_FOUND: Final = Kind("cake-not-found", 404, "There is no such cake")
+SUBMISSION_NOT_FOUND: Final = Kind("submission-not-found", 404, "There is no such submission")
+IMAGE_NOT_FOUND: Final = Kind("image-not-found", 404, "There is no such image")
+METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", 405, "This address does not have that method")
+NOT_ACCEPTABLE: Final = Kind("not-acceptable", 406, "There is no form that the client accepts")
+BODY_TOO_SLOW: Final = Kind("body-too-slow", 408, "The body did not come in time")
+BODY_TOO_LARGE: Final = Kind("body-too-large", 413, "The body is too large")
+UNSUPPORTED_MEDIA_TYPE: Final = Kind("unsupported-media-type", 415, "The body must be JSON")
+INVALID_CAKE: Final = Kind(
+    "invalid-cake", 422, "This is no cake that we can take", "Each complaint stands under `errors`."
 )
-_RETRY_SECONDS: Final = 5
+NOT_A_CAKE: Final = Kind("not-a-cake", 422, "The picture does not show a cake")
+IMAGE_UNUSABLE: Final = Kind("image-unusable", 422, "The picture cannot be used")
+PICTURE_CHANGED: Final = Kind("picture-changed", 422, "A cake's picture cannot be exchanged")
+IDEMPOTENCY_MISMATCH: Final = Kind("idempotency-mismatch", 422, "The Idempotency-Key belongs to another body")
+HEADERS_TOO_LARGE: Final = Kind("headers-too-large", 431, "The headers are too large")
+INTERNAL_ERROR: Final = Kind(
+    "internal-error", 500, "Something went wrong here", "It is logged under this request's id."
+)
+SUBMISSION_FAILED: Final = Kind("submission-failed", 502, "The submission could not be brought to its end")
+UPSTREAM_UNREACHABLE: Final = Kind(
+    "upstream-unreachable", 502, "The legacy Cake API cannot be reached", "Nothing was changed there: try again later."
+)
+UPSTREAM_REFUSED: Final = Kind(
+    "upstream-refused", 502, "The legacy Cake API refused the request", "Nothing was changed there."
+)
+UPSTREAM_BROKEN: Final = Kind(
+    "upstream-broken", 502, "The legacy Cake API gave no usable answer", "Nothing was changed there: try again later."
+)
+UPSTREAM_UNCERTAIN: Final = Kind(
+    "upstream-uncertain", 502, "It is not known whether the change was made",
+    "The request was sent to the legacy Cake API, which gave no usable answer: it may have been carried out or not.",
+)  # fmt: skip
+UPSTREAM_SLOW: Final = Kind(
+    "upstream-slow", 504, "The legacy Cake API did not answer in time", "Nothing was changed there: try again later."
+)
+UPSTREAM_BUSY: Final = Kind(
+    "upstream-busy", 503, "The legacy Cake API is busy", "Nothing was changed there: try again later."
+)
+OVERLOADED: Final = Kind("overloaded", 503, "Too much work waits already")
+DATABASE_UNAVAILABLE: Final = Kind(
+    "database-unavailable", 503, "The request cannot be recorded now", "Nothing was taken in: try again later."
+)
+OUTCOME_UNKNOWN: Final = Kind("outcome-unknown", 503, "It is not known whether the submission was taken in")
+
+KINDS: Final = tuple(value for value in list(globals().values()) if isinstance(value, Kind))
+
+#: The first line that fits decides, so what is special comes before what is general.
+_TABLE: Final[tuple[tuple[type[Exception], Kind], ...]] = (
+    (errors.InvalidCake, INVALID_CAKE),
+    (errors.PictureChanged, PICTURE_CHANGED),
+    (errors.IdempotencyMismatch, IDEMPOTENCY_MISMATCH),
+    (errors.CakeNotFound, CAKE_NOT_FOUND),
+    (errors.SubmissionNotFound, SUBMISSION_NOT_FOUND),
+    (errors.RenditionNotFound, IMAGE_NOT_FOUND),
+    (errors.BadParameter, BAD_REQUEST),
+    (errors.BodyBroken, BROKEN_JSON),
+    (errors.BodyTooLarge, BODY_TOO_LARGE),
+    (errors.BodyTooSlow, BODY_TOO_SLOW),
+    (errors.HeadersTooLarge, HEADERS_TOO_LARGE),
+    (errors.MediaTypeUnknown, UNSUPPORTED_MEDIA_TYPE),
+    (errors.NotAcceptable, NOT_ACCEPTABLE),
+    (errors.UpstreamUnreachable, UPSTREAM_UNREACHABLE),
+    (errors.UpstreamBusy, UPSTREAM_BUSY),
+    (errors.UpstreamRefused, UPSTREAM_REFUSED),
+    (errors.UpstreamBroken, UPSTREAM_BROKEN),
+    (errors.UpstreamSlow, UPSTREAM_SLOW),
+    (errors.UpstreamUncertain, UPSTREAM_UNCERTAIN),
+    (errors.DatabaseUnavailable, DATABASE_UNAVAILABLE),
+    (errors.Overloaded, OVERLOADED),
+    (errors.OutcomeUnknown, OUTCOME_UNKNOWN),
+)
+#: What Litestar raises by itself, by status, and what is said of it.
+_HTTP: Final = {
+    400: (BAD_REQUEST, "A part of the request is not what it may be."),
+    404: (NOT_FOUND, "The documentation at / lists every address."),
+    405: (METHOD_NOT_ALLOWED, "The header Allow lists the methods that it has."),
+    413: (BODY_TOO_LARGE, BODY_TOO_LARGE.title),
+}
 
 
-def problem(slug: str, status: int, title: str, detail: str, **more: Any) -> Problem:
-    """A problem of a slug, tied to the request that is being answered."""
-    request_id = structlog.contextvars.get_contextvars().get("request_id")
+def of(error: Exception) -> Problem:
+    """What a client gets for this error; `internal-error` where nobody foresaw it."""
+    if isinstance(error, HTTPException):
+        return _of_http(error)
+    kind = next((kind for accepted, kind in _TABLE if isinstance(error, accepted)), INTERNAL_ERROR)
+    complaints = error.fields if isinstance(error, (errors.InvalidCake, errors.BadParameter)) else {}
     return Problem(
-        type=f"{TYPE_PREFIX}{slug}", title=title, status=status, detail=detail, request_id=request_id, **more
+        kind=kind,
+        detail=kind.detail or str(error),
+        headers=_headers(error),
+        extensions={"errors": _complaints(complaints)} if complaints else {},
     )
 
 
-def of_error(error: errors.CakegateError) -> tuple[Problem, dict[str, str]]:
-    """The problem, and the headers that go with it."""
-    if isinstance(error, errors.InvalidRequest):
-        title = "The request cannot be read" if error.status == 400 else "The request cannot be used"  # noqa: PLR2004
-        return problem(error.slug, error.status, title, str(error), errors=_fields(error.fields)), {}
-    slug, status, title = next(
-        (_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE), ("internal-error", 500, "We made a mistake")
-    )
+def _of_http(error: HTTPException) -> Problem:
+    kind, detail = _HTTP.get(error.status_code, (INTERNAL_ERROR, INTERNAL_ERROR.detail))
+    allow = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    complaints: list[dict[str, str]] = []
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        complaints = _complaints({str(each.get("key", "")): str(each.get("message", "")) for each in error.extra})
+    return Problem(kind=kind, detail=detail, headers=allow, extensions={"errors": complaints} if complaints else {})
+
+
+def _headers(error: Exception) -> dict[str, str]:
     headers = {}
-    if status == 503:  # noqa: PLR2004
-        seconds = getattr(error, "retry_after_seconds", None) or _RETRY_SECONDS
-        headers["Retry-After"] = str(max(1, round(seconds)))
-    more: dict[str, Any] = {}
-    if isinstance(error, errors.InvalidCake):
-        more["errors"] = _fields(error.fields)
+    if isinstance(error, errors.Unavailable):
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    if isinstance(error, errors.UpstreamBusy):
+        headers["Retry-After"] = str(math.ceil(error.retry_after_seconds or 5))
     if isinstance(error, errors.OutcomeUnknown):
-        headers["Location"] = more["submission"] = f"/api/submissions/{error.submission_id}"
-    # What the upstream said stays in the log: it may name hosts and ports of the inside.
-    detail = title + "." if isinstance(error, (errors.UpstreamError, errors.DatabaseUnavailable)) else str(error)
-    return problem(slug, status, title, detail, **more), headers
+        headers["Location"] = f"/api/submissions/{error.submission_id}"
+    return headers
 
 
-def _fields(fields: dict[str, str]) -> list[FieldError] | None:
-    return [FieldError(field=name, message=text) for name, text in fields.items()] or None
+def _complaints(fields: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"field": name, "message": message} for name, message in fields.items()]
 
 
-def of_status(status: int) -> Problem:
-    """A problem that HTTP itself knows."""
-    slug, title = _HTTP.get(status, ("bad-request", "The request cannot be used"))
-    return problem(slug, status, title, f"{title}.")
-
-
-def encode(found: Problem) -> bytes:
-    """As it goes over the wire."""
-    return msgspec.json.encode(found)
-
-
-def respond(found: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:
-    """A Litestar response."""
-    return Response(encode(found), status_code=found.status, headers=headers or {}, media_type=MEDIA_TYPE)
-
-
-def handlers(allowed: "AllowedMethods") -> dict[Any, Any]:
-    """Litestar's exception handlers: for ours, for its own, for what nobody expected."""
-
-    def ours(_request: Request[Any, Any, Any], error: errors.CakegateError) -> Response[bytes]:
-        found, headers = of_error(error)
-        if found.status >= 500:  # noqa: PLR2004
-            _log.warning("request.failed", kind=type(error).__name__, error=str(error))
-        return respond(found, headers)
-
-    def theirs(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-        if error.status_code >= 500:  # noqa: PLR2004
-            return unexpected(request, error)
-        headers = {"Allow": allowed.at(request.scope["path"])} if error.status_code == 405 else {}  # noqa: PLR2004
-        return respond(of_status(error.status_code), headers)
-
-    def unexpected(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-        _log.error("request.crashed", exc_info=error)
-        return respond(internal_error())
-
-    return {errors.CakegateError: ours, HTTPException: theirs, Exception: unexpected}
-
-
-def internal_error() -> Problem:
-    """What a client learns of our own mistakes: an id to ask us about."""
-    return problem("internal-error", 500, "We made a mistake", "Something went wrong on our side; our logs know more.")
-
-
-class AllowedMethods:
-    """Which methods a path has, for the `Allow` header that a 405 must carry (RFC 9110 §15.5.6)."""
-
-    def __init__(self) -> None:
-        self._routes: list[tuple[re.Pattern[str], str]] = []
-
-    def learn(self, handlers: list[ControllerRouterHandler]) -> None:
-        """Read the paths and methods of route handlers."""
-        methods: dict[str, set[str]] = {}
-        for handler in handlers:
-            for path in getattr(handler, "paths", ()):
-                methods.setdefault(path, {"OPTIONS"}).update(str(m) for m in getattr(handler, "http_methods", ()))
-        for path, names in methods.items():
-            if "GET" in names:
-                names.add("HEAD")
-            pattern = re.sub(r"\{[^}]+\}", "[^/]+", path.rstrip("/") or "/")
-            self._routes.append((re.compile(pattern), ", ".join(sorted(names))))
-
-    def at(self, path: str) -> str:
-        """The methods at a path, separated by commas."""
-        trimmed = path.rstrip("/") or "/"
-        return next((names for pattern, names in self._routes if pattern.fullmatch(trimmed)), "GET, HEAD, OPTIONS")
+def body(problem: Problem, *, path: str, request_id: str) -> bytes:
+    """The problem as JSON. `instance` is the path that was asked for, without its query."""
+    return msgspec.json.encode(
+        {
+            "type": problem.kind.type,
+            "title": problem.kind.title,
+            "status": problem.kind.status,
+            "detail": problem.detail,
+            "instance": quote(path[:_INSTANCE_MAX_CHARACTERS], errors="replace"),
+            "request_id": request_id,
+            **problem.extensions,
+        }
+    )

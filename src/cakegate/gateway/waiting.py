@@ -1,75 +1,112 @@
-"""Waiting for a submission's end: one reader of news and one query a second for all requests of this process."""
+"""Requests that wait for their submission's end: one reader of news and one query a second for all of them together.
+
+News are hints that may be lost, so Postgres is asked besides; a blocking connection for each request would end at some
+hundred of them.
+"""
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 from uuid import UUID
 
 import structlog
 
-from cakegate import settings
-from cakegate.adapters import metrics
+from cakegate.adapters import mailbox, metrics
 from cakegate.adapters.store import pool, submissions
 from cakegate.domain import errors
 
 _log = structlog.get_logger()
 
-#: News are hints: this often Postgres is asked for all that are waited for.
 _ASK_SECONDS: Final = 1.0
 
 
-class Waiters:
-    """Who waits for what; and, asked with the same beat, how many submissions are pending."""
+class Ticket:
+    """One request's place in the room."""
 
-    def __init__(self, group: settings.Gateway, db: pool.Database) -> None:
+    def __init__(self, room: "Room") -> None:
+        self._room = room
+        self._news = asyncio.Event()
+
+    def call(self) -> None:
+        """There may be news."""
+        self._news.set()
+
+    async def news(self, *, until: float) -> bool:
+        """Wait for the next news; false when the time (of the loop's clock) has come, or the room closes."""
+        if self._room.closed:
+            return False
+        try:
+            async with asyncio.timeout_at(until):
+                await self._news.wait()
+        except TimeoutError:
+            return False
+        self._news.clear()
+        return not self._room.closed
+
+
+class Room:
+    """Where requests wait. `address` is the mailbox that news of their submissions are to go to."""
+
+    def __init__(self, db: pool.Database, box: mailbox.Mailbox, *, most: int) -> None:
         self._db = db
-        self._most = group.max_waiters
-        self._max_pending = group.max_pending
-        self._futures: dict[UUID, asyncio.Future[None]] = {}
-        self._draining = False
-        self.pending = 0
+        self._box = box
+        self._most = most
+        self._tickets: dict[UUID, set[Ticket]] = {}
+        self._taken = 0
+        self.address = box.address
+        self.closed = False
 
-    @property
-    def overloaded(self) -> bool:
-        """Whether more submissions are pending than we promise to hold."""
-        return self.pending >= self._max_pending
+    @contextlib.asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        """Read news and ask Postgres for as long as this lasts."""
+        tasks = [asyncio.create_task(self._box.run(self._call)), asyncio.create_task(self._ask())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     @contextlib.contextmanager
-    def join(self, submission_id: UUID) -> Iterator[asyncio.Future[None] | None]:
-        """A future that news of this submission settle; None when as many wait as may, or none may any more."""
-        if self._draining or len(self._futures) >= self._most:
+    def ticket(self, submission_id: UUID) -> Iterator[Ticket | None]:
+        """A place for news of this submission; None where there is no room. Take it before there can be any."""
+        if self.closed or self._taken >= self._most:
             yield None
             return
-        future = asyncio.get_running_loop().create_future()
-        self._futures[submission_id] = future
-        metrics.WAITERS.set(len(self._futures))
+        ticket = Ticket(self)
+        self._tickets.setdefault(submission_id, set()).add(ticket)
+        self._taken += 1
+        metrics.WAITERS.set(self._taken)
         try:
-            yield future
+            yield ticket
         finally:
-            self._futures.pop(submission_id, None)
-            metrics.WAITERS.set(len(self._futures))
+            self._taken -= 1
+            metrics.WAITERS.set(self._taken)
+            beside = self._tickets[submission_id]
+            beside.discard(ticket)
+            if not beside:
+                del self._tickets[submission_id]
 
-    def on_news(self, submission_id: UUID) -> None:
-        """Wake who waits for it, if anybody does."""
-        future = self._futures.get(submission_id)
-        if future is not None and not future.done():
-            future.set_result(None)
+    def close(self) -> None:
+        """Let nobody wait any longer: everybody gets the state that there is."""
+        self.closed = True
+        for submission_id in list(self._tickets):
+            self._call(submission_id)
 
-    def drain(self) -> None:
-        """Wake everybody: they get what there is. Nobody waits from now on."""
-        self._draining = True
-        for submission_id in list(self._futures):
-            self.on_news(submission_id)
+    def _call(self, submission_id: UUID) -> None:
+        for ticket in self._tickets.get(submission_id, ()):
+            ticket.call()
 
-    async def run(self) -> None:
-        """Ask Postgres, again and again, until cancelled. A database that is away is waited for."""
+    async def _ask(self) -> None:
         while True:
-            try:
-                self.pending = await submissions.count_pending(self._db, cap=self._max_pending)
-                if self._futures:
-                    for submission_id in await submissions.settled_among(self._db, list(self._futures)):
-                        self.on_news(submission_id)
-            except errors.DatabaseUnavailable as error:
-                _log.warning("waiters.not_asked", error=str(error))
             await asyncio.sleep(_ASK_SECONDS)
+            if not self._tickets:
+                continue
+            try:
+                settled = await submissions.settled_among(self._db, list(self._tickets))
+            except errors.DatabaseUnavailable as error:
+                _log.warning("waiting.not_asked", error=str(error), waiting=self._taken)
+                continue
+            for submission_id in settled:
+                self._call(submission_id)

@@ -1,32 +1,42 @@
-"""Open the gateway's adapters, and close them in reverse order."""
+"""Open the adapters that the gateway needs, and close them in reverse order."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from time import monotonic
+from typing import Final
 
 import msgspec
 
 from cakegate import settings
 from cakegate.adapters import blobs, mailbox, metrics, probes, queue, upstream
-from cakegate.adapters.store import migrations, pool, renditions
+from cakegate.adapters.store import pool, renditions, schema
+from cakegate.domain import errors
 from cakegate.gateway import waiting
 
+#: Probes ask every few seconds, from every gateway: the legacy API is asked on their behalf no more often than this.
+_PING_SECONDS: Final = 10.0
 
-class Context(msgspec.Struct, frozen=True, kw_only=True):
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
     """What flows work with."""
 
     config: settings.Settings
     db: pool.Database
     work: queue.Queue
-    mailbox: mailbox.Mailbox
+    room: waiting.Room
     upstream: upstream.Upstream
     blobs: blobs.Blobs
-    waiters: waiting.Waiters
     readiness: probes.Readiness
 
 
 @contextlib.asynccontextmanager
-async def opened(config: settings.Settings) -> AsyncIterator[Context]:
-    """All adapters. None of them needs its server to be up."""
+async def opened(config: settings.Settings) -> AsyncIterator[Gate]:
+    """All adapters of a gateway. None needs its other side to be there now.
+
+    Raises:
+        InvalidSettings: a setting turns out not to be usable.
+    """
     async with contextlib.AsyncExitStack() as stack:
         db = await pool.Database.open(config.database, application_name="cakegate-gateway")
         stack.push_async_callback(db.close)
@@ -37,20 +47,45 @@ async def opened(config: settings.Settings) -> AsyncIterator[Context]:
         stack.push_async_callback(box.close)
         legacy = await upstream.Upstream.open(config.upstream)
         stack.push_async_callback(legacy.close)
-        yield Context(
+        room = waiting.Room(db, box, most=config.gateway.max_waiters)
+        await stack.enter_async_context(room.reading())
+        readiness = probes.Readiness(
+            schema=lambda: schema.current(db),
+            checks={"postgres": db.ping, "redis": work.ping, "upstream": _Seldom(legacy).ping},
+        )
+        yield Gate(
             config=config,
             db=db,
             work=work,
-            mailbox=box,
+            room=room,
             upstream=legacy,
             blobs=blobs.opened(
                 config.pictures,
                 put=lambda key, content, media_type: renditions.put_blob(db, key, content, media_type=media_type),
                 get=lambda key: renditions.get_blob(db, key),
             ),
-            waiters=waiting.Waiters(config.gateway, db),
-            readiness=probes.Readiness(
-                schema=lambda: migrations.current(db),
-                checks={"postgres": db.ping, "redis": work.ping, "upstream": legacy.ping},
-            ),
+            readiness=readiness,
         )
+
+
+class _Seldom:
+    """A ping whose outcome is remembered for a while."""
+
+    def __init__(self, legacy: upstream.Upstream) -> None:
+        self._legacy = legacy
+        self._lock = asyncio.Lock()
+        self._asked_at = -_PING_SECONDS
+        self._error: errors.UpstreamError | None = None
+
+    async def ping(self) -> None:
+        """Raise what the last ping raised, which is at most ten seconds old."""
+        async with self._lock:
+            if monotonic() - self._asked_at >= _PING_SECONDS:
+                try:
+                    await self._legacy.ping()
+                    self._error = None
+                except errors.UpstreamError as error:
+                    self._error = error
+                self._asked_at = monotonic()
+        if self._error is not None:
+            raise self._error
