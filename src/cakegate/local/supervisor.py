@@ -140,8 +140,6 @@ class Supervisor:
             self._sink(child.name, f"ended with status {status}; starts again in {pause:g} s")
             await asyncio.sleep(pause)
             pause = min(pause * 2, _BACKOFF_SECONDS[1])
-            if child.stopping:
-                return
             child.restarts += 1
             await self._start(child)
 
@@ -175,6 +173,9 @@ class Supervisor:
         """Stop all, one after another, in the order in which they shall go; then nothing of ours is left."""
         for child in self._children.values():
             child.stopping = True
+            if child.minder is not None and (child.process is None or child.process.returncode is not None):
+                # It waits to start again what has ended.
+                child.minder.cancel()
         for child in self._children.values():
             await self._stop(child)
         await self._http.close()

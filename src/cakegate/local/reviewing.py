@@ -1,0 +1,133 @@
+"""`cakegate submissions list|show|approve|reject`: what waits for a person, from a terminal."""
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from cakegate.adapters.store import pool
+from cakegate.adapters.store import reviewing as decisions
+from cakegate.adapters.store import submissions as rows
+from cakegate.domain.submissions import State, Submission
+from cakegate.local import stack
+
+T = TypeVar("T")
+
+_STATE = click.option(
+    "--state", "folder", type=click.Path(file_okay=False, path_type=Path), default=None,
+    help="State folder of the stack; default: .cakegate in this folder, else the settings' database.",
+)  # fmt: skip
+_ACTOR = click.option("--as", "actor", default=getpass.getuser, help="Who decides; default: you.")
+_NOTE = click.option("--note", default=None, help="Why, for the record.")
+
+
+@click.group()
+def submissions() -> None:
+    """Look at submissions, and decide on those in review."""
+
+
+@submissions.command("list")
+@click.option("--in", "states", multiple=True, type=click.Choice([state.value for state in State]),
+              help="States to list; default: review and uncertain.")  # fmt: skip
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many.")
+@_STATE
+def listing(*, states: tuple[str, ...], limit: int, folder: Path | None) -> None:
+    """List what waits for a person, oldest first."""
+    chosen = [State(name) for name in states] or [State.REVIEW, State.UNCERTAIN]
+    found = _with_database(folder, lambda db: rows.listing(db, states=chosen, limit=limit))
+    table = Table("id", "state", "reason", "score", "name", "picture", "since")
+    for row in found:
+        table.add_row(*_cells(row))
+    Console().print(table)
+
+
+def _cells(row: Submission) -> list[str]:
+    score = f"{row.verdict.score:.3f}" if row.verdict else ""
+    since = row.updated_at.strftime("%Y-%m-%d %H:%M")
+    return [str(row.id), row.state.value, row.reason or "", score, row.draft.name, row.draft.image_url, since]
+
+
+@submissions.command()
+@click.argument("submission_id", type=click.UUID)
+@_STATE
+def show(*, submission_id: UUID, folder: Path | None) -> None:
+    """Show one submission and every step it took."""
+    row = _with_database(folder, lambda db: rows.get(db, submission_id))
+    steps = _with_database(folder, lambda db: rows.history(db, submission_id))
+    console = Console(highlight=False)
+    facts = Table(show_header=False)
+    for name, value in _facts(row):
+        facts.add_row(name, value)
+    console.print(facts)
+    table = Table("at", "from", "to", "reason", "by", "note")
+    for step in steps:
+        table.add_row(step.at.isoformat(sep=" ", timespec="milliseconds"), step.origin or "", step.target,
+                      step.reason or "", step.actor, step.note or "")  # fmt: skip
+    console.print(table)
+
+
+def _facts(row: Submission) -> list[tuple[str, str]]:
+    facts = [
+        ("state", row.state.value),
+        ("reason", row.reason or ""),
+        ("detail", row.detail or ""),
+        ("name", row.draft.name),
+        ("comment", row.draft.comment),
+        ("picture", row.draft.image_url),
+        ("yum factor", str(row.draft.yum_factor)),
+        ("cake", row.upstream_id or ""),
+        ("request", row.request_id or ""),
+        ("timings", ", ".join(f"{name} {ms:g} ms" for name, ms in row.timings.items())),
+    ]
+    if row.verdict:
+        model = row.verdict.model
+        facts.append(("verdict", f"{row.verdict.decision.value}, score {row.verdict.score:.4f}"))
+        facts.append(("model", f"{model.name} {model.version}, sha256 {model.sha256}"))
+    return facts
+
+
+@submissions.command()
+@click.argument("submission_id", type=click.UUID)
+@_ACTOR
+@_NOTE
+@_STATE
+def approve(*, submission_id: UUID, actor: str, note: str | None, folder: Path | None) -> None:
+    """Say that a submission in review is a cake: it will be created."""
+    _decide(folder, submission_id, target=State.ACCEPTED, actor=actor, note=note)
+
+
+@submissions.command()
+@click.argument("submission_id", type=click.UUID)
+@_ACTOR
+@_NOTE
+@_STATE
+def reject(*, submission_id: UUID, actor: str, note: str | None, folder: Path | None) -> None:
+    """Say that a submission in review is no cake."""
+    _decide(folder, submission_id, target=State.REJECTED, actor=actor, note=note)
+
+
+def _decide(folder: Path | None, submission_id: UUID, *, target: State, actor: str, note: str | None) -> None:
+    moved = _with_database(
+        folder, lambda db: decisions.decide(db, submission_id, target=target, actor=actor, note=note)
+    )
+    click.echo(f"{moved.id} is {moved.state.value} now")
+
+
+def _with_database(folder: Path | None, what: Callable[[pool.Database], Awaitable[T]]) -> T:
+    group = stack.database(folder)
+
+    async def run() -> T:
+        db = await pool.Database.open(group, application_name="cakegate-cli")
+        try:
+            return await what(db)
+        finally:
+            await db.close()
+
+    found: Any = asyncio.run(run())
+    return found  # type: ignore[no-any-return]
