@@ -18,7 +18,8 @@
     ├── NotFound
     │   ├── CakeNotFound
     │   ├── SubmissionNotFound
-    │   └── RenditionNotFound
+    │   ├── RenditionNotFound
+    │   └── PageNotFound
     ├── IdempotencyMismatch           the key was used before with another body
     ├── IllegalTransition             the state table does not allow it: a bug, or a person too late
     ├── LeaseLost                     somebody else owns the submission now: stop at once
@@ -133,6 +134,10 @@ class SubmissionNotFound(NotFound):
 
 class RenditionNotFound(NotFound):
     """Cakegate has no rendition of this cake's picture."""
+
+
+class PageNotFound(NotFound):
+    """No page or file of the documentation has this name."""
 
 
 class IdempotencyMismatch(CakegateError):

@@ -100,6 +100,7 @@ _TABLE: Final[tuple[tuple[type[Exception], Kind], ...]] = (
     (errors.CakeNotFound, CAKE_NOT_FOUND),
     (errors.SubmissionNotFound, SUBMISSION_NOT_FOUND),
     (errors.RenditionNotFound, IMAGE_NOT_FOUND),
+    (errors.NotFound, NOT_FOUND),
     (errors.BadParameter, BAD_REQUEST),
     (errors.BodyBroken, BROKEN_JSON),
     (errors.BodyTooLarge, BODY_TOO_LARGE),

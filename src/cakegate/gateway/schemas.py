@@ -19,7 +19,7 @@ class Cake(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ]
     comment: Annotated[str, Meta(min_length=cakes.COMMENT_MIN_CHARACTERS, max_length=cakes.COMMENT_MAX_CHARACTERS)]
     image_url: Annotated[str, Meta(description="Where its picture is, an http or https URL.")]
-    yum_factor: Annotated[int | float, Meta(ge=cakes.YUM_FACTOR_MIN, le=cakes.YUM_FACTOR_MAX)]
+    yum_factor: Annotated[float, Meta(ge=cakes.YUM_FACTOR_MIN, le=cakes.YUM_FACTOR_MAX)]
 
 
 class NewCake(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):

@@ -1,0 +1,180 @@
+"""Every address of the gateway. A handler translates what came and calls a flow; nothing is decided here.
+
+Litestar ignores a trailing slash, so each address answers with and without; HEAD is the edge's work.
+"""
+
+from time import perf_counter
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+import structlog
+from litestar import Request, Response, delete, get, post, put
+from litestar.datastructures import State
+from litestar.params import PathParameter, QueryParameter
+
+from cakegate.adapters import metrics
+from cakegate.adapters.store import submissions as rows
+from cakegate.domain import errors
+from cakegate.gateway import (
+    accepting,
+    answers,
+    bodies,
+    changing,
+    pictures,
+    preferences,
+    problems,
+    reading,
+    tracing,
+    wiring,
+)
+
+_log = structlog.get_logger()
+
+_SKIP_MAX: Final = 1_000_000_000
+
+Skip = Annotated[
+    int, QueryParameter(ge=0, le=_SKIP_MAX, description="How many cakes to leave out before the page begins.")
+]
+Limit = Annotated[
+    int | None,
+    QueryParameter(
+        ge=1,
+        description="Cakes in the page: 10 where it is not given, at most 100 unless this installation says other.",
+    ),
+]
+Platform = Annotated[pictures.Platform, QueryParameter(description="What the picture is to be shown on.")]
+CakeId = Annotated[str, PathParameter(description="The cake's id, a number or text.")]
+SubmissionId = Annotated[str, PathParameter(description="The submission's id, a UUID that cannot be guessed.")]
+Asked = Request[Any, Any, State]
+
+
+def respond(request: Asked, outcome: answers.Answer | problems.Problem) -> Response[bytes]:
+    """An answer or a problem as Litestar wants it."""
+    if isinstance(outcome, answers.Answer):
+        headers = outcome.headers
+        return Response(outcome.body, status_code=outcome.status, media_type=outcome.media_type, headers=headers)
+    body = problems.body(outcome, path=request.scope["path"], request_id=tracing.current().request_id)
+    headers = dict(outcome.headers)
+    return Response(body, status_code=outcome.kind.status, media_type=problems.MEDIA_TYPE, headers=headers)
+
+
+def explain(request: Asked, error: Exception) -> Response[bytes]:
+    """Any error as a problem; what nobody foresaw goes to the log with its traceback."""
+    problem = problems.of(error)
+    if problem.kind is problems.INTERNAL_ERROR:
+        _log.error("request.failed", exc_info=error)
+    elif isinstance(error, (errors.UpstreamError, errors.Unavailable)):
+        # What the client is not told: which address, which error of the connection.
+        _log.warning("request.troubled", kind=problem.kind.slug, error=str(error))
+    return respond(request, problem)
+
+
+def _gate(request: Asked) -> wiring.Gate:
+    gate: wiring.Gate = request.app.state.gate
+    return gate
+
+
+@get("/api/cakes", operation_id="listCakes", tags=["Cakes"], summary="List cakes")
+async def list_cakes(request: Asked, skip: Skip = 0, limit: Limit = None) -> Response[bytes]:
+    """One page of all cakes, in the legacy API's order. Without parameters it is the first page, not all cakes.
+
+    The header `Link` leads to the pages beside it; a page that is not full is the last.
+    """
+    return respond(request, await reading.page(_gate(request), skip=skip, limit=limit))
+
+
+@get("/api/cakes/{cake_id:str}", operation_id="getCake", tags=["Cakes"], summary="Get a cake")
+async def get_cake(request: Asked, cake_id: CakeId) -> Response[bytes]:
+    """One cake by its id, a number or text."""
+    return respond(request, await reading.cake(_gate(request), cake_id))
+
+
+@post("/api/cakes", operation_id="submitCake", tags=["Cakes"], summary="Submit a cake")
+async def submit_cake(request: Asked) -> Response[bytes]:
+    """Submit a cake. Its picture is fetched and judged; if it shows a cake, the cake is created.
+
+    The answer waits for the end, ten seconds unless the header `Prefer` says other (`wait=5`, `respond-async`); what
+    takes longer is answered with `202` and an address to ask at. With an `Idempotency-Key` a request may be repeated
+    safely: it names the first submission for a day.
+    """
+    gate = _gate(request)
+    started = perf_counter()
+    key = preferences.idempotency_key_of(request.headers.get("idempotency-key"))
+    wait = preferences.wait_of(", ".join(request.headers.getall("prefer", [])), gate.config.gateway)
+    bodies.check_media_type(request.headers.get("content-type"))
+    draft = bodies.draft_of(await request.body())
+    metrics.STAGE_SECONDS.labels("validate").observe(perf_counter() - started)
+    acceptor: accepting.Acceptor = request.app.state.acceptor
+    outcome = await acceptor.accept(draft, key=key, wait=wait)
+    applied = {"Preference-Applied": wait.applied} if wait.applied else {}
+    return respond(request, msgspec.structs.replace(outcome, headers={**outcome.headers, **applied}))
+
+
+@put("/api/cakes/{cake_id:str}", operation_id="changeCake", tags=["Cakes"], summary="Change a cake")
+async def change_cake(request: Asked, cake_id: CakeId) -> Response[bytes]:
+    """Change a cake's name, comment and yum factor. Its picture stays: a new picture is a new submission."""
+    bodies.check_media_type(request.headers.get("content-type"))
+    change = bodies.change_of(await request.body())
+    return respond(request, await changing.replace(_gate(request), cake_id, change))
+
+
+@delete("/api/cakes/{cake_id:str}", operation_id="deleteCake", tags=["Cakes"], summary="Delete a cake", status_code=200)
+async def delete_cake(request: Asked, cake_id: CakeId) -> Response[bytes]:
+    """Delete a cake and get it once more. A record of the deletion is kept."""
+    return respond(request, await changing.delete(_gate(request), cake_id))
+
+
+@get("/api/cakes/{cake_id:str}/image", operation_id="getCakeImage", tags=["Cakes"], summary="Get a cake's picture")
+async def get_image(request: Asked, cake_id: CakeId, platform: Platform = pictures.Platform.WEB) -> Response[bytes]:
+    """A rendition of the picture that Cakegate judged: at most 1024 pixels a side for `web`, 320 for `mobile`.
+
+    WebP for clients that name it in `Accept`, else JPEG.
+    """
+    headers = request.headers
+    return respond(
+        request,
+        await pictures.image(
+            _gate(request),
+            cake_id,
+            platform,
+            accept=headers.get("accept"),
+            if_none_match=headers.get("if-none-match"),
+        ),
+    )
+
+
+@get(
+    "/api/submissions/{submission_id:str}",
+    operation_id="getSubmission",
+    tags=["Submissions"],
+    summary="Get a submission",
+)
+async def get_submission(request: Asked, submission_id: SubmissionId) -> Response[bytes]:
+    """Where a submission is: still in work, waiting for a person, or how it ended."""
+    try:
+        found = await rows.get(_gate(request).db, UUID(submission_id))
+    except ValueError:
+        raise errors.SubmissionNotFound(submission_id) from None
+    return respond(request, answers.to_get(found))
+
+
+@get("/healthz", operation_id="getHealth", tags=["Health"], summary="Is the process alive?")
+async def healthz(request: Asked) -> Response[bytes]:
+    """Always 200 while the process can answer."""
+    return respond(request, answers.Answer(body=b'{"status":"ok"}'))
+
+
+@get("/readyz", operation_id="getReadiness", tags=["Health"], summary="Is the gateway ready?")
+async def readyz(request: Asked) -> Response[bytes]:
+    """503 while starting, draining, or when the database's schema is too old.
+
+    A dependency that is down is reported and does not make the gateway unready: every gateway would be at once.
+    """
+    ready, report = await _gate(request).readiness.report()
+    return respond(request, answers.Answer(status=200 if ready else 503, body=msgspec.json.encode(report)))
+
+
+API: Final = (
+    list_cakes, get_cake, submit_cake, change_cake, delete_cake, get_image, get_submission, healthz, readyz,
+)  # fmt: skip
