@@ -3,6 +3,9 @@
 `ipaddress.is_global` is no guard: it lets through `::127.0.0.1`, `64:ff9b::7f00:1`, `fec0::1` and `224.0.0.1`. Here
 whatever embeds an IPv4 address is unwrapped first, and what then lies in a special-purpose block is refused. The blocks
 are those of the IANA special-purpose address registries and of the RFC named beside each.
+
+A network's own NAT64 prefix cannot be told from any other public address: who runs one must keep private IPv4 addresses
+out of its translator.
 """
 
 import ipaddress
@@ -38,6 +41,9 @@ _DENIED_V4: Final = tuple(
 
 #: Of IPv6 only what is delegated to the public at all (RFC 4291 §2.4), less the special blocks inside it.
 _GLOBAL_V6: Final = ipaddress.IPv6Network("2000::/3")
+#: Besides, what is the public IPv4 internet under another name: these are judged by the address inside alone. The NAT64
+#: prefix is how a network without IPv4 reaches it (RFC 6052 §3.1: it never stands for a private one, and is checked).
+_IPV4_V6: Final = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))
 _DENIED_V6: Final = tuple(
     ipaddress.IPv6Network(block)
     for block in (
@@ -55,7 +61,7 @@ _EMBEDDINGS: Final = (
     (ipaddress.IPv6Network("::ffff:0:0:0/96"), 0),  # translated, RFC 2765
     (ipaddress.IPv6Network("::/96"), 0),  # compatible, RFC 4291
     (ipaddress.IPv6Network("64:ff9b::/96"), 0),  # NAT64, RFC 6052
-    (ipaddress.IPv6Network("64:ff9b:1::/48"), 0),  # local NAT64, RFC 8215, at a /96 of it
+    (ipaddress.IPv6Network("64:ff9b:1::/48"), 0),  # local NAT64, RFC 8215, at a /96 of it (and never global)
     (ipaddress.IPv6Network("2002::/16"), 80),  # 6to4, RFC 3056
 )
 _TEREDO: Final = ipaddress.IPv6Network("2001::/32")  # RFC 4380: the client's address, inverted, in the last 32 bits
@@ -80,18 +86,18 @@ def embedded(address: Address) -> Iterator[ipaddress.IPv4Address]:
 
 def refusal(address: Address) -> str | None:
     """Why we do not connect to this address, or None where we do."""
-    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
-        return f"{address} has a zone"
     for inner in embedded(address):
         for block in _DENIED_V4:
             if inner in block:
                 return f"{address} is in {block}" if inner == address else f"{address} stands for {inner}, in {block}"
-    if isinstance(address, ipaddress.IPv4Address):
+    return _refusal_v6(address) if isinstance(address, ipaddress.IPv6Address) else None
+
+
+def _refusal_v6(address: ipaddress.IPv6Address) -> str | None:
+    if address.scope_id is not None:
+        return f"{address} has a zone"
+    if any(address in block for block in _IPV4_V6):
         return None
-    mapped = address.ipv4_mapped is not None
-    if not mapped and address not in _GLOBAL_V6:
+    if address not in _GLOBAL_V6:
         return f"{address} is not in {_GLOBAL_V6}"
-    for special in _DENIED_V6:
-        if address in special:
-            return f"{address} is in {special}"
-    return None
+    return next((f"{address} is in {block}" for block in _DENIED_V6 if address in block), None)

@@ -1,43 +1,84 @@
 """Connecting, checked: names are resolved here, every answer is looked at, and the connection goes to what was checked.
 
 A check before the connection would be worth nothing: a name's server may answer differently the second time (DNS
-rebinding). So this is the network backend below httpx itself: there is no way around it, redirect or not.
+rebinding). So this is the network backend below httpx itself: there is no way around it, redirect or not. A connection
+that is kept alive was checked when it was made, and is used again for the same scheme, host and port only.
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 import ssl
+import threading
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 import httpcore
 import httpx
-from httpcore._backends.anyio import AnyIOBackend
 
 from cakegate.adapters.fetcher import addresses
 from cakegate.domain import errors
 
 #: Ports that a stranger may name.
 _PORTS: Final = frozenset({80, 443})
+#: How many of a name's addresses are tried, and for how long each: one that swallows packets leaves time for the next.
+_ATTEMPTS: Final = 4
+_ATTEMPT_SECONDS: Final = 5.0
+#: Look-ups at the same time. The system's resolver cannot be interrupted: those given up on still hold their place.
+_LOOKUPS: Final = 64
 
 #: From a host's name to its addresses.
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
-async def system_resolve(host: str, port: int) -> list[str]:
-    """All addresses of a name, by the system's resolver. Raises `OSError`."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(each[4][0]) for each in found))
+class SystemResolver:
+    """The system's resolver, each look-up on a thread of its own.
+
+    Neither uvloop's four threads nor asyncio's default executor: a few names with slow servers would fill either, and
+    the interpreter waits at its end for an executor's threads.
+    """
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(_LOOKUPS)
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        """All addresses of a name. Raises `OSError`, and `UnicodeError` for what can be no name."""
+        await self._places.acquire()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[list[str]] = loop.create_future()
+
+        def settle(found: list[str] | Exception) -> None:
+            self._places.release()
+            if answer.done():
+                return  # nobody waits any more
+            if isinstance(found, Exception):
+                answer.set_exception(found)
+            else:
+                answer.set_result(found)
+
+        def look_up() -> None:
+            found: list[str] | Exception
+            try:
+                answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                found = list(dict.fromkeys(str(each[4][0]) for each in answers))
+            except (OSError, UnicodeError) as error:
+                found = error
+            # The loop may be closed by the time that a slow server answers.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(settle, found)
+
+        threading.Thread(target=look_up, name="resolve", daemon=True).start()
+        return await answer
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Connects to public addresses on ports 80 and 443, and to the `allow`ed `host:port` entries; to nothing else."""
 
-    def __init__(self, allow: Iterable[str], *, resolve: Resolve = system_resolve) -> None:
+    def __init__(self, allow: Iterable[str], *, resolve: Resolve) -> None:
         self._allow = frozenset(entry.lower() for entry in allow)
         self._resolve = resolve
-        self._backend = AnyIOBackend()
+        self._backend = httpcore.AnyIOBackend()
 
     async def connect_tcp(
         self,
@@ -49,23 +90,21 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Resolve, check, connect. Raises `PictureNotAllowed`, and httpcore's own errors."""
         last: Exception | None = None
-        for address in await self._targets(host, port):
+        seconds = _ATTEMPT_SECONDS if timeout is None else min(timeout, _ATTEMPT_SECONDS)
+        for address in (await self._targets(host, port))[:_ATTEMPTS]:
             try:
                 return await self._backend.connect_tcp(
-                    address, port, timeout=timeout, local_address=local_address, socket_options=socket_options
+                    address, port, timeout=seconds, local_address=local_address, socket_options=socket_options
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 last = error
         raise last or httpcore.ConnectError(f"{host} has no address")
 
     async def _targets(self, host: str, port: int) -> list[str]:
-        allowed = self.allows(host, port)
+        allowed = self._allows(host, port)
         if not allowed and port not in _PORTS:
             raise errors.PictureNotAllowed(f"port {port} of {host}")
-        try:
-            found = await self._resolve(host, port)
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(f"{host} cannot be resolved: {error}") from error
+        found = [host] if _is_literal(host) else await self._resolved(host, port)
         if not allowed:
             for text in found:
                 # One private address among public ones is enough: which one is tried is the client's luck.
@@ -73,8 +112,13 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                     raise errors.PictureNotAllowed(f"{host}: {reason}")
         return found
 
-    def allows(self, host: str, port: int) -> bool:
-        """Whether an operator allowed exactly this host and port."""
+    async def _resolved(self, host: str, port: int) -> list[str]:
+        try:
+            return await self._resolve(host, port)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"{host} cannot be resolved: {error}") from error
+
+    def _allows(self, host: str, port: int) -> bool:
         name = f"[{host}]" if ":" in host else host
         return f"{name.lower()}:{port}" in self._allow
 
@@ -85,6 +129,14 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """As the backend below."""
         await self._backend.sleep(seconds)
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _refusal(text: str) -> str | None:

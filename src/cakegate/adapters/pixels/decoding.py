@@ -1,38 +1,56 @@
-"""From bytes to a picture, and from a picture to its renditions: Pillow, told what it may touch."""
+"""From bytes to a picture: Pillow, told what it may touch. Runs in the child alone."""
 
 import io
 import warnings
-from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
 from cakegate.adapters.pixels import preparing
 from cakegate.domain import renditions
-from cakegate.domain.renditions import Format, Preset
 
 #: The formats we take, by their first bytes; Pillow is never asked to guess among its dozens.
 _MAGIC: Final = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF87a": "GIF", b"GIF89a": "GIF"}
-#: Colour profiles up to this are honoured; larger ones are an attack or a mistake.
-_PROFILE_MAX_BYTES: Final = 64 * 1024
-#: A picture whose one side is this many times the other is a bar, and a way to waste memory.
-_RATIO_MAX: Final = 64
+#: What is kept of a large picture is at most twice what is rendered from it.
+_KEPT_PIXELS: Final = 2 * renditions.LONGEST_SIDE_PIXELS[renditions.Preset.WEB]
+#: Colour profiles up to this are honoured (v4 profiles of cameras and printers are a few hundred KiB at most).
+_PROFILE_MAX_BYTES: Final = 1024 * 1024
+_ORIENTATION_TAG: Final = 0x0112
+#: What undoes each EXIF orientation (TIFF 6.0, section 8).
+_UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ON_THEIR_SIDE: Final = frozenset({5, 6, 7, 8})
+_SRGB: Final = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False
-# Our own cap is checked from the header, before a pixel is decoded; Pillow's stays as a second one.
-warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 class TooLargeError(Exception):
-    """More pixels than allowed."""
+    """More pixels than allowed, or more memory than the child has."""
 
 
 class NotAnImageError(Exception):
     """Not a picture of a format we take, or a broken one."""
 
 
+class Picture(NamedTuple):
+    """A decoded picture: the size is the file's, upright; the image is RGB, upright, no larger than renditions need."""
+
+    format: str
+    width: int
+    height: int
+    image: Image.Image
+
+
 def sniff(content: bytes) -> str:
-    """The format by its first bytes. Raises `NotAnImageError`."""
+    """Pillow's name of the format, by the first bytes. Raises `NotAnImageError`."""
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "WEBP"
     for magic, name in _MAGIC.items():
@@ -41,98 +59,99 @@ def sniff(content: bytes) -> str:
     raise NotAnImageError("its first bytes are none of JPEG's, PNG's, WebP's or GIF's")
 
 
-def decode(content: bytes, *, max_pixels: int) -> tuple[str, tuple[int, int], Image.Image]:
-    """The format, the upright size in the file, and an upright RGB picture no larger than renditions need.
+def decode(content: bytes, *, max_pixels: int) -> Picture:
+    """The first frame of a picture.
 
     Raises:
-        NotAnImageError: see there.
-        TooLargeError: more than `max_pixels`.
+        NotAnImageError: no format we take, or broken, or cut off.
+        TooLargeError: more than `max_pixels`, as its header says, before anything is decoded.
     """
     name = sniff(content)
     try:
-        with Image.open(io.BytesIO(content), formats=[name]) as image:
-            width, height = image.size
-            _check_size(width, height, max_pixels=max_pixels)
-            upright = _decoded(image)
+        with warnings.catch_warnings():
+            # Broken EXIF, odd palettes: Pillow's remarks are no news to anybody.
+            warnings.simplefilter("ignore")
+            return _decoded(content, name, max_pixels=max_pixels)
     except (TooLargeError, NotAnImageError):
         raise
-    except Image.DecompressionBombWarning as error:
+    except Image.DecompressionBombError as error:
         raise TooLargeError(str(error)) from error
     except MemoryError as error:
         raise TooLargeError("it needs more memory than a picture may have") from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError,
-            AttributeError, OverflowError, ZeroDivisionError, ArithmeticError) as error:  # fmt: skip
-        # Pillow's decoders answer broken files with any of these.
+    except UnidentifiedImageError as error:
+        # Its own message names the object in memory.
+        raise NotAnImageError(f"its header is not {name}'s") from error
+    except Exception as error:
+        # Whatever a decoder raises on a stranger's bytes (struct.error, KeyError, zlib.error, RuntimeError, …) means
+        # the same: this is no picture. The child has nothing else that could be at fault here.
         raise NotAnImageError(f"{type(error).__name__}: {error}") from error
-    turned = upright.info.get("turned", False)
-    return name.lower(), (height, width) if turned else (width, height), upright
 
 
-def _check_size(width: int, height: int, *, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise TooLargeError(f"{width} x {height} pixels, at most {max_pixels:,} are allowed")
-    if max(width, height) > _RATIO_MAX * min(width, height):
-        raise NotAnImageError(f"{width} x {height} is no shape of a picture")
+def _decoded(content: bytes, name: str, *, max_pixels: int) -> Picture:
+    # Pillow raises from twice this on (DecompressionBombError); we check the header ourselves, once it is read.
+    Image.MAX_IMAGE_PIXELS = max_pixels
+    with Image.open(io.BytesIO(content), formats=[name]) as opened:
+        width, height = opened.size
+        if width < 1 or height < 1:
+            raise NotAnImageError(f"{width} x {height} pixels")
+        if width * height > max_pixels:
+            raise TooLargeError(f"{width} x {height} pixels, at most {max_pixels:,} are allowed")
+        if name == "JPEG":
+            opened.draft(None, _draft_size(width, height))
+        orientation = _orientation(opened)
+        # The first frame alone: no seek is ever made.
+        opened.load()
+        image = _flat(opened)
+    image.info = {}
+    if method := _UPRIGHT.get(orientation):
+        image = image.transpose(method)
+    if orientation in _ON_THEIR_SIDE:
+        width, height = height, width
+    return Picture(format=name.lower(), width=width, height=height, image=image)
 
 
-def _decoded(image: Image.Image) -> Image.Image:
-    largest = renditions.LONGEST_SIDE_PIXELS[Preset.WEB]
-    # JPEG can be decoded at an eighth, a quarter or a half for a fraction of the cost: never below what we render.
-    image.draft("RGB", (largest, largest))
-    orientation = image.getexif().get(0x0112, 1)
-    # The first frame alone: no seek is ever made.
-    image.load()
-    flat = preparing.flatten(_to_srgb(image))
-    # Shrunk before it is turned and kept: what is left of a large picture is small.
-    flat.thumbnail((2 * largest, 2 * largest), Image.Resampling.BOX, reducing_gap=None)
-    upright = ImageOps.exif_transpose(_with_orientation(flat, orientation))
-    upright.info = {"turned": orientation in {5, 6, 7, 8}}
-    return upright
+def _draft_size(width: int, height: int) -> tuple[int, int]:
+    """What a JPEG is not decoded below: it can be at an eighth, a quarter or a half of its size, and costs less then."""
+    scale = min(1.0, renditions.LONGEST_SIDE_PIXELS[renditions.Preset.WEB] / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _with_orientation(image: Image.Image, orientation: int) -> Image.Image:
-    """A picture that knows nothing but how it is turned."""
-    bare = Image.frombytes("RGB", image.size, image.tobytes()) if image.info else image
-    if orientation != 1:
-        bare.getexif()[0x0112] = orientation
-    return bare
+def _orientation(image: Image.Image) -> int:
+    """EXIF's orientation, 1 to 8; 1 where EXIF cannot be read: that is no reason to refuse a picture."""
+    try:
+        said = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # noqa: BLE001 - see `decode`
+        return 1
+    return said if isinstance(said, int) and (said == 1 or said in _UPRIGHT) else 1
 
 
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """Colours as sRGB where a profile says otherwise; a profile that cannot be read is ignored, as browsers do."""
+def _flat(image: Image.Image) -> Image.Image:
+    """As sRGB over white, shrunk before the steps that cost by the pixel; never the opened file itself."""
     profile = image.info.get("icc_profile")
-    if not profile or len(profile) > _PROFILE_MAX_BYTES or image.mode not in {"RGB", "CMYK", "L"}:
+    flat = image
+    if image.mode in {"P", "PA"} or ("transparency" in image.info and image.mode in {"L", "RGB"}):
+        # Indexed colours cannot be averaged.
+        flat = image.convert("RGBA")
+    elif image.mode not in {"L", "LA", "RGB", "RGBA", "CMYK"}:
+        flat = preparing.flatten(image)
+    if max(flat.size) > _KEPT_PIXELS:
+        scale = _KEPT_PIXELS / max(flat.size)
+        size = (max(1, round(flat.width * scale)), max(1, round(flat.height * scale)))
+        flat = flat.resize(size, Image.Resampling.BOX)
+    if flat.mode in {"LA", "RGBA"}:
+        flat = preparing.flatten(flat)
+    flat = preparing.flatten(_to_srgb(flat, profile))
+    return flat.copy() if flat is image else flat
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Colours as sRGB where a profile says otherwise; a profile that cannot be used is ignored, as browsers do."""
+    if not profile or len(profile) > _PROFILE_MAX_BYTES:
         return image
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        if "srgb" in (source.profile.profile_description or "").lower():
+            return image
+        return ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB") or image
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return image
-    return converted or image
-
-
-def render(image: Image.Image, presets: Sequence[Preset]) -> list[renditions.Rendition]:
-    """The picture in each preset's size and in both formats, largest first, each from the one before."""
-    made = []
-    current = image
-    for preset in sorted(presets, key=lambda each: -renditions.LONGEST_SIDE_PIXELS[each]):
-        side = renditions.LONGEST_SIDE_PIXELS[preset]
-        if max(current.size) > side:
-            scale = side / max(current.size)
-            size = (max(1, round(current.width * scale)), max(1, round(current.height * scale)))
-            current = current.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-        made += [_encoded(current, preset, each) for each in Format]
-    return made
-
-
-def _encoded(image: Image.Image, preset: Preset, image_format: Format) -> renditions.Rendition:
-    buffer = io.BytesIO()
-    quality = renditions.QUALITY[preset, image_format]
-    if image_format is Format.WEBP:
-        # Method 2 of 6: half the time of the default 4 for 3 % more bytes.
-        image.save(buffer, "WEBP", quality=quality, method=2, exif=b"", icc_profile=b"")
-    else:
-        image.save(buffer, "JPEG", quality=quality, progressive=True, exif=b"")
-    return renditions.Rendition(
-        preset=preset, format=image_format, width=image.width, height=image.height, content=buffer.getvalue()
-    )

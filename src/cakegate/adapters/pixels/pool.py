@@ -7,172 +7,138 @@ answer would be taken for the next one's.
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-import msgspec
 import structlog
 
 from cakegate import settings
-from cakegate.adapters.pixels import protocol
+from cakegate.adapters.pixels import process, protocol
 from cakegate.domain import errors, renditions, verdicts
 
 _log = structlog.get_logger()
 
-_END_SECONDS: Final = 2.0
-_decoder: Final = msgspec.msgpack.Decoder(protocol.Answer)
+#: Children that may end idle one after the other before the fault is taken to be ours.
+_CHILDREN_MOST: Final = 3
 
 
 class PixelChild:
-    """One decoding child, for the one who leased it."""
+    """A place for one decoding child: who leases it has the child to himself."""
 
-    def __init__(self, process: asyncio.subprocess.Process, *, seconds: float) -> None:
-        self._process = process
-        self._seconds = seconds
-        self._busy = False
-        self.served = 0
+    def __init__(self, group: settings.Pictures, model_input: verdicts.ModelInput) -> None:
+        self._group = group
+        self._model_input = model_input
+        self._input_bytes = 3 * model_input.side_pixels**2
+        self._process: process.Process | None = None
+        self._served = 0
+        self._ending: set[asyncio.Task[None]] = set()
 
-    @classmethod
-    async def spawn(cls, group: settings.Pictures, model_input: verdicts.ModelInput) -> "PixelChild":
-        """Start a child. It ends by itself when our end of its pipe does."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "cakegate.adapters.pixels.child",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=2**20,
-        )
-        child = cls(process, seconds=group.decode_seconds)
-        setup = protocol.Setup(
-            max_pixels=group.max_pixels, memory_bytes=group.child_memory_bytes, model_input=model_input
-        )
-        child._write(msgspec.msgpack.encode(setup))
-        return child
-
-    @property
-    def usable(self) -> bool:
-        """Whether it lives and waits for a request."""
-        return self._process.returncode is None and not self._busy
+    async def start(self) -> process.Process:
+        """The child, started where there is none. Raises `Unavailable`."""
+        if self._process is None or not self._process.usable:
+            if self._process is not None:
+                _log.warning("decoder.replaced", pid=self._process.pid)
+                self._part_from(self._process)
+            self._process = await process.Process.spawn(self._group, self._model_input)
+            self._served = 0
+        return self._process
 
     async def decode(self, content: bytes) -> protocol.Decoded:
-        """Decode a picture; the child holds it for `render`.
+        """Decode a picture; the child holds it for `render`, until the lease ends.
 
         Raises:
             PictureTooLarge: more pixels, or more memory, than allowed.
             PictureNotAnImage: no picture of a format we take, or a broken one.
-            DecoderDied: the child died or hung.
+            DecoderDied: the child died or hung with it.
+            Unavailable: there is no child to be had.
         """
-        self.served += 1
-        answer = await self._ask(protocol.Decode(content=content))
+        answer = await self._decode(content)
         if isinstance(answer, protocol.Refused):
             raise (errors.PictureTooLarge if answer.too_large else errors.PictureNotAnImage)(answer.detail)
-        assert isinstance(answer, protocol.Decoded)
+        if not isinstance(answer, protocol.Decoded) or len(answer.model_input) != self._input_bytes:
+            raise self._nonsense(answer)
         return answer
+
+    async def _decode(self, content: bytes) -> protocol.Answer:
+        last: Exception | None = None
+        for _ in range(_CHILDREN_MOST):
+            child = await self.start()
+            self._served += 1
+            try:
+                return await child.ask(protocol.Decode(content=content))
+            except process.EndedIdleError as error:
+                last = error
+        raise errors.Unavailable("Decoding children end before they take a picture.") from last
 
     async def render(self, presets: Sequence[renditions.Preset]) -> list[renditions.Rendition]:
         """Renditions of the picture that is held, in both formats. Raises `DecoderDied`."""
-        answer = await self._ask(protocol.Render(presets=list(presets)))
+        if self._process is None or not self._process.usable:
+            raise errors.DecoderDied("the decoding child and its picture are gone")
+        answer = await self._process.ask(protocol.Render(presets=list(presets)))
         if not isinstance(answer, protocol.Rendered):
-            raise errors.DecoderDied("the child held no picture to render")
+            raise self._nonsense(answer)
         return answer.renditions
 
-    async def drop(self) -> None:
-        """Let the picture go."""
-        await self._ask(protocol.Drop())
-
-    async def _ask(self, request: protocol.Request) -> protocol.Answer:
-        self._busy = True
-        try:
-            async with asyncio.timeout(self._seconds):
-                self._write(msgspec.msgpack.encode(request))
-                assert self._process.stdin is not None
-                await self._process.stdin.drain()
-                answer = await self._read()
-        except TimeoutError as error:
-            await self.kill()
-            raise errors.DecoderDied(f"decoding took longer than {self._seconds:g} s") from error
-        except (asyncio.IncompleteReadError, ConnectionError, msgspec.MsgspecError, ValueError) as error:
-            await self.kill()
-            raise errors.DecoderDied(f"the decoding child ended with status {self._process.returncode}") from error
-        self._busy = False
-        return answer
-
-    async def _read(self) -> protocol.Answer:
-        stream = self._process.stdout
-        assert stream is not None
-        length = int.from_bytes(await stream.readexactly(protocol.LENGTH_BYTES), "big")
-        if length > protocol.MESSAGE_MAX_BYTES:
-            raise ValueError("the child's answer is too long to be one")
-        answer: protocol.Answer = _decoder.decode(await stream.readexactly(length))
-        return answer
-
-    def _write(self, message: bytes) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.writelines([len(message).to_bytes(protocol.LENGTH_BYTES, "big"), message])
-
-    async def kill(self) -> None:
-        """End it now, and wait until it is gone."""
-        with contextlib.suppress(ProcessLookupError):
+    def _nonsense(self, answer: protocol.Answer) -> errors.DecoderDied:
+        """A child that answers what it was not asked is not itself any more."""
+        if self._process is not None:
             self._process.kill()
-        await self._process.wait()
+        return errors.DecoderDied(f"the decoding child answered {type(answer).__name__}")
+
+    def leave(self) -> None:
+        """The end of a lease."""
+        if self._process is None:
+            return
+        if self._served >= self._group.child_max_pictures and self._process.usable:
+            # What leaks in a decoder does not add up.
+            self._part_from(self._process)
+            self._process = None
+        else:
+            self._process.drop()
+
+    def _part_from(self, child: process.Process) -> None:
+        task = asyncio.create_task(child.end(), name="decoder.end")
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
-        """Let it end by itself; kill it where it does not."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        try:
-            await asyncio.wait_for(self._process.wait(), _END_SECONDS)
-        except TimeoutError:
-            await self.kill()
+        """End the child."""
+        if self._process is not None:
+            self._part_from(self._process)
+            self._process = None
+        if self._ending:
+            await asyncio.wait(self._ending)
 
 
 class PixelPool:
     """`size` children; `lease` one for each picture. Start it in the event loop of the main thread."""
 
     def __init__(self, group: settings.Pictures, *, model_input: verdicts.ModelInput, size: int) -> None:
-        self._group = group
-        self._model_input = model_input
-        self._size = size
-        self._free: asyncio.LifoQueue[PixelChild | None] = asyncio.LifoQueue()
+        self._children = [PixelChild(group, model_input) for _ in range(size)]
+        # Last in, first out: with little to do one child stays warm and the others stay in swap.
+        self._free: asyncio.LifoQueue[PixelChild] = asyncio.LifoQueue()
 
     async def start(self) -> None:
-        """Start all children."""
-        children = await asyncio.gather(*(self._spawn() for _ in range(self._size)))
-        for child in children:
+        """Start all children. Raises `Unavailable` where they do not."""
+        try:
+            await asyncio.gather(*(child.start() for child in self._children))
+        except BaseException:
+            await self.close()
+            raise
+        for child in self._children:
             self._free.put_nowait(child)
-
-    async def _spawn(self) -> PixelChild:
-        return await PixelChild.spawn(self._group, self._model_input)
 
     @contextlib.asynccontextmanager
     async def lease(self) -> AsyncIterator[PixelChild]:
         """A child of one's own for a block; waits until one is free."""
         child = await self._free.get()
         try:
-            if child is None or not child.usable:
-                child = await self._replace(child)
             yield child
         finally:
-            if child is not None and child.usable and child.served >= self._group.child_max_pictures:
-                # What leaks in a decoder does not add up.
-                closing, child = child, None
-                await closing.close()
-            elif child is not None and not child.usable:
-                dead, child = child, None
-                await dead.kill()
+            # Nothing is awaited here: a place would be lost to a cancellation.
+            child.leave()
             self._free.put_nowait(child)
 
-    async def _replace(self, child: PixelChild | None) -> PixelChild:
-        if child is not None:
-            _log.warning("decoder.replaced")
-            await child.kill()
-        return await self._spawn()
-
     async def close(self) -> None:
-        """End all children that are not leased."""
-        while not self._free.empty():
-            child = self._free.get_nowait()
-            if child is not None:
-                await child.close()
+        """End all children; leases have ended before."""
+        await asyncio.gather(*(child.close() for child in self._children))

@@ -1,4 +1,19 @@
-"""What passes between a worker and its decoding child: length-prefixed msgpack over the child's stdin and stdout."""
+"""What passes between a worker and its decoding child: length-prefixed msgpack over the child's stdin and stdout.
+
+::
+
+    worker                       child
+    Setup           →
+                    ←            Ready              warm, and limited
+    Decode          →
+                    ←            Taken              from here on the picture is to blame for what happens
+                    ←            Decoded | Refused
+    Render          →
+                    ←            Rendered | Refused
+    Drop            →                               no answer
+"""
+
+from typing import BinaryIO
 
 import msgspec
 
@@ -7,14 +22,15 @@ from cakegate.domain import renditions, verdicts
 #: Four bytes, big endian, before each message.
 LENGTH_BYTES = 4
 #: Far above any answer; a length beyond it means that the child writes nonsense.
-MESSAGE_MAX_BYTES = 256 * 1024 * 1024
+ANSWER_MAX_BYTES = 64 * 1024 * 1024
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
-    """The first message: how the child shall limit itself and see."""
+    """The first message: how the child shall limit itself and see. `cpu_seconds` are those of one request."""
 
     max_pixels: int
     memory_bytes: int
+    cpu_seconds: int
     model_input: verdicts.ModelInput
 
 
@@ -34,6 +50,14 @@ class Drop(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Let the picture go."""
 
 
+class Ready(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The child has started."""
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The child has read the whole picture and now touches it."""
+
+
 class Decoded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A decoded picture: its format, its upright size in pixels, and what the model shall see."""
 
@@ -49,10 +73,6 @@ class Rendered(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     renditions: list[renditions.Rendition]
 
 
-class Dropped(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """It is gone."""
-
-
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The picture cannot be used: `too_large`, or else no picture we take."""
 
@@ -61,4 +81,20 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 Request = Decode | Render | Drop
-Answer = Decoded | Rendered | Dropped | Refused
+Answer = Ready | Taken | Decoded | Rendered | Refused
+
+
+def framed(message: Setup | Request | Answer) -> bytes:
+    """A message as it goes over the wire."""
+    encoded = msgspec.msgpack.encode(message)
+    return len(encoded).to_bytes(LENGTH_BYTES, "big") + encoded
+
+
+def receive(stream: BinaryIO) -> bytes | None:
+    """The child's side of reading: the next message, or None where the worker is gone."""
+    head = stream.read(LENGTH_BYTES)
+    if len(head) < LENGTH_BYTES:
+        return None
+    length = int.from_bytes(head, "big")
+    body = stream.read(length)
+    return body if len(body) == length else None
