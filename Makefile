@@ -12,6 +12,9 @@ DEV_STAMP := $(VENV)/.dev-$(shell cksum requirements/dev.lock 2>/dev/null | cut 
 TRAIN_STAMP := $(VENV)/.train-$(shell cksum requirements/train.lock 2>/dev/null | cut -d' ' -f1)
 export UV_PYTHON := $(CURDIR)/$(BIN)/python
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+# Compiled once at installation: five processes that compile what they import at each start take seconds for it.
+export UV_COMPILE_BYTECODE := 1
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Show this list

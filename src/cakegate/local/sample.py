@@ -291,9 +291,9 @@ async def serve(
 ) -> AsyncIterator[Sample]:
     """Run the sample API for a block; `port` 0 takes a free one. `dice` gives numbers in 0 to 1 for the faults."""
     sample = Sample(folder, dice=dice)
-    runner = web.AppRunner(sample.app(), access_log=None, handler_cancellation=False)
+    runner = web.AppRunner(sample.app(), access_log=None, handler_cancellation=False, shutdown_timeout=1.0)
     await runner.setup()
-    site = web.TCPSite(runner, host, port, shutdown_timeout=1.0)
+    site = web.TCPSite(runner, host, port)
     try:
         await site.start()
         assert runner.addresses

@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.text import Text
 
 from cakegate import contract, settings
-from cakegate.adapters.store import migrations
 from cakegate.local import processes, servers, stack, supervisor
 
 _COLOURS = {
@@ -61,7 +60,7 @@ async def running(options: Options, console: Console) -> AsyncIterator[stack.Sta
         plan = await _start_servers(watch, folder, user, options)
         for process in processes.processes(plan):
             await watch.add_process(process)
-        await asyncio.to_thread(migrations.upgrade, settings.SecretUrl(plan.database_url))
+        await asyncio.to_thread(_migrate, plan.database_url)
         await asyncio.gather(*(watch.wait_ready(name) for name in watch.children))
         found = _stack(plan)
         await asyncio.to_thread(stack.publish, folder, found)
@@ -71,6 +70,12 @@ async def running(options: Options, console: Console) -> AsyncIterator[stack.Sta
         await watch.stop()
         await asyncio.to_thread(stack.withdraw, folder)
         lock.release()
+
+
+def _migrate(url: str) -> None:
+    from cakegate.adapters.store import migrations  # noqa: PLC0415 - alembic loads while the processes start
+
+    migrations.upgrade(settings.SecretUrl(url))
 
 
 def _gateway_first(watch: supervisor.Supervisor) -> None:

@@ -9,7 +9,7 @@ import uvloop
 
 from cakegate import settings
 from cakegate.adapters import logs, metrics, probes, queue, tether
-from cakegate.adapters.store import leadership, migrations, pool
+from cakegate.adapters.store import leadership, pool, schema
 from cakegate.domain import errors
 from cakegate.scheduler import sweep
 
@@ -43,7 +43,7 @@ async def _serve(config: settings.Settings) -> None:
         work = queue.Queue(config.redis)
         stack.callback(work.close)
         readiness = probes.Readiness(
-            schema=lambda: migrations.current(db), checks={"postgres": db.ping, "redis": work.ping}
+            schema=lambda: schema.current(db), checks={"postgres": db.ping, "redis": work.ping}
         )
         stack.push_async_callback((await probes.serve(config.telemetry, readiness)).close)
         readiness.ready()

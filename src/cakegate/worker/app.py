@@ -9,6 +9,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from importlib import import_module
 from typing import Any, Final
 
 import dramatiq
@@ -18,19 +19,20 @@ import uvloop
 
 from cakegate import contract, settings
 from cakegate.adapters import logs, metrics, probes, queue, tether
-from cakegate.adapters.store import migrations
+from cakegate.adapters.store import schema
 from cakegate.domain import errors
-from cakegate.worker import create, judge, render, wiring
+from cakegate.worker import wiring
 
 _log = structlog.get_logger()
 
 Flow = Callable[[wiring.Context, queue.Message], Coroutine[Any, Any, None]]
 
-#: Which flow works on which queue, and who goes first where one process serves both (lower is sooner).
-FLOWS: Final[dict[str, tuple[Flow, int]]] = {
-    contract.QUEUE_JUDGE: (judge.judge, 0),
-    contract.QUEUE_CREATE: (create.create, 0),
-    contract.QUEUE_BULK: (render.render, 10),
+#: Which flow, a module and its function by one name, works on which queue; and who goes first where one process serves
+#: both (lower is sooner). Loaded by name: the writer needs no model.
+FLOWS: Final[dict[str, tuple[str, int]]] = {
+    contract.QUEUE_JUDGE: ("judge", 0),
+    contract.QUEUE_CREATE: ("create", 0),
+    contract.QUEUE_BULK: ("render", 10),
 }
 
 
@@ -58,7 +60,7 @@ async def _serve(config: settings.Settings, queues: Sequence[str], name: str) ->
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, context.stopping.set)
         readiness = probes.Readiness(
-            schema=lambda: migrations.current(context.db),
+            schema=lambda: schema.current(context.db),
             checks={"postgres": context.db.ping, "redis": context.work.ping},
         )
         stack.push_async_callback((await probes.serve(config.telemetry, readiness)).close)
@@ -84,7 +86,7 @@ class Crew:
         self._worker: dramatiq.Worker | None = None
         for name in queues:
             flow, priority = FLOWS[name]
-            self._declare(name, flow, priority)
+            self._declare(name, getattr(import_module(f"cakegate.worker.{flow}"), flow), priority)
 
     def _declare(self, name: str, flow: Flow, priority: int) -> None:
         def act(**fields: Any) -> None:
