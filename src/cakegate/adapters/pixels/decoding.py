@@ -103,15 +103,15 @@ def _decoded(content: bytes, name: str, *, max_pixels: int) -> Picture:
         opened.load()
         image = _flat(opened)
     image.info = {}
-    if method := _UPRIGHT.get(orientation):
-        image = image.transpose(method)
+    if orientation in _UPRIGHT:
+        image = image.transpose(_UPRIGHT[orientation])
     if orientation in _ON_THEIR_SIDE:
         width, height = height, width
     return Picture(format=name.lower(), width=width, height=height, image=image)
 
 
 def _draft_size(width: int, height: int) -> tuple[int, int]:
-    """What a JPEG is not decoded below: it can be at an eighth, a quarter or a half of its size, and costs less then."""
+    """What a JPEG is not decoded below. Half, a quarter or an eighth of its size costs that much less."""
     scale = min(1.0, renditions.LONGEST_SIDE_PIXELS[renditions.Preset.WEB] / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
