@@ -56,7 +56,3 @@ def consumers(group):
     made = Consumers(group)
     yield made
     made.stop()
-
-
-def message():
-    return queue.Message(submission_id=uuid.uuid4(), request_id="r", traceparent=None, reply_to=None)

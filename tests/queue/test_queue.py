@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+import uuid
 
 import pytest
 from dramatiq.brokers import redis as dramatiq_redis
@@ -10,7 +11,10 @@ from dramatiq.brokers import redis as dramatiq_redis
 from cakegate import settings
 from cakegate.adapters import queue
 from cakegate.domain import errors
-from conftest import message
+
+
+def message():
+    return queue.Message(submission_id=uuid.uuid4(), request_id="r", traceparent=None, reply_to=None)
 
 
 async def until(condition, seconds=10.0):

@@ -3,16 +3,12 @@
 import uuid
 
 import pytest
+from store_shapes import MODEL, PICTURE, THRESHOLDS
 
 from cakegate import settings
 from cakegate.adapters.store import creating, judging, pool, submissions
 from cakegate.domain import cakes, verdicts
-from cakegate.domain.submissions import Picture, SubmissionId
-
-MODEL = verdicts.Model(name="test", version="1", sha256="0" * 64)
-THRESHOLDS = verdicts.Thresholds(accept=0.7, review=0.3)
-PICTURE = Picture(sha256=b"\x01" * 32, size_bytes=1234, format="jpeg", width=640, height=480)
-PACE = creating.Pace(concurrency=8, lease_seconds=60, send_deadline_seconds=20)
+from cakegate.domain.submissions import SubmissionId
 
 
 @pytest.fixture

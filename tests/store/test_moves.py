@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from conftest import PACE, PICTURE, THRESHOLDS
+from store_shapes import PACE, PICTURE, THRESHOLDS
 
 from cakegate.adapters.store import breaker, creating, deletions, judging, reviewing, submissions
 from cakegate.domain import errors
