@@ -76,9 +76,6 @@ def _environ(plan: Plan, own: Mapping[str, str]) -> dict[str, str]:
         "CAKEGATE_WORKER_THREADS": "2",
         "CAKEGATE_DATABASE_POOL_MIN": "2",
     }
-    if plan.sample:
-        # The sample API serves pictures from this machine, and from nowhere else on it.
-        usual["CAKEGATE_FETCH_ALLOW"] = f"127.0.0.1:{plan.ports['sample']}"
     tying = {
         "CAKEGATE_GATEWAY_PORT": str(plan.ports["gateway"]),
         "CAKEGATE_DATABASE_URL": plan.database_url,
@@ -86,4 +83,8 @@ def _environ(plan: Plan, own: Mapping[str, str]) -> dict[str, str]:
         "CAKEGATE_UPSTREAM_URL": plan.upstream_url,
         "PYTHONUNBUFFERED": "1",
     }
+    if plan.sample:
+        # The sample API serves pictures from this machine, and from nowhere else on it; besides, what the user allows.
+        allowed = [f"127.0.0.1:{plan.ports['sample']}", plan.user.get("CAKEGATE_FETCH_ALLOW", "")]
+        tying["CAKEGATE_FETCH_ALLOW"] = ",".join(filter(None, allowed))
     return {**os.environ, **usual, **plan.user, **tying, **own}

@@ -5,12 +5,14 @@ here is a command line, a user, and a way to ask whether it is ready; the superv
 """
 
 import contextlib
+import ctypes
 import hashlib
 import os
 import pwd
 import secrets
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -91,7 +93,7 @@ def valkey(folder: Path, *, port: int, durable: bool = True) -> Server:
     lines = [
         "bind 127.0.0.1",
         f"port {port}",
-        f"dir {folder}",
+        f"dir {_quoted(folder)}",
         f"requirepass {password}",
         "maxmemory-policy noeviction",
         "databases 2",
@@ -129,12 +131,12 @@ def spawn_options(server: Server) -> dict[str, object]:
 
 _PR_SET_PDEATHSIG = 1
 _SIGINT = 2  # Postgres: fast shutdown; Valkey: save and exit
+# Loaded here and not in the forked child, where a lock that another thread held at the fork is never given back.
+_LIBC = ctypes.CDLL(None)
 
 
 def _die_with_parent() -> None:
-    import ctypes  # noqa: PLC0415 - in the forked child
-
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGINT)
+    _LIBC.prctl(_PR_SET_PDEATHSIG, _SIGINT)
 
 
 def is_ready(server: Server) -> bool:
@@ -171,7 +173,17 @@ def running(server: Server, *, log: Path) -> Iterator[Server]:
         yield server
     finally:
         process.send_signal(_SIGINT)
-        process.wait(timeout=_STARTUP_SECONDS)
+        try:
+            process.wait(timeout=_STARTUP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+
+def _quoted(path: Path) -> str:
+    """A path as Valkey's configuration file takes it, blanks and quotes included."""
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _secret(path: Path) -> str:
@@ -215,7 +227,13 @@ def _reachable(folder: Path) -> Path:
     if all(parent.stat().st_mode & 0o001 for parent in folder.resolve().parents if parent.exists()):
         return folder
     name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
-    return Path("/var/tmp") / f"cakegate-{name}"  # noqa: S108 - survives a restart, and its data folder is closed
+    elsewhere = Path("/var/tmp") / f"cakegate-{name}"  # noqa: S108 - survives a restart; whose it is, is checked
+    elsewhere.mkdir(mode=0o711, exist_ok=True)
+    found = elsewhere.lstat()
+    # Anybody can make a folder there: in one of his he could swap our files under us.
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise errors.InvalidSettings(f"{elsewhere} belongs to somebody else; remove it, or choose another --state.")
+    return elsewhere
 
 
 def _give(folder: Path, user: str) -> None:

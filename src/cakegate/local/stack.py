@@ -1,7 +1,9 @@
 """A stack's state folder: its lock, its ports, and `stack.json`, by which the other verbs find it."""
 
 import fcntl
+import itertools
 import os
+import socket
 from pathlib import Path
 from typing import IO
 
@@ -45,13 +47,32 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lock:
-    """Held as long as the process that took it lives, however it ends."""
+    """A state folder and ports, held as long as the process that took them lives, however it ends."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
+        self._claims: list[socket.socket] = []
+
+    def claim(self, port: int) -> bool:
+        """Keep a port from other stacks from now on; False if one of them has it.
+
+        Between choosing a port and a server that listens on it lie seconds, in which another stack would find it free
+        too. The UDP port of the same number, which none of the servers uses, says that it is spoken for; the kernel
+        takes the claim back when we are gone.
+        """
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            claim.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            return False
+        self._claims.append(claim)
+        return True
 
     def release(self) -> None:
-        """Let another stack have the folder."""
+        """Let another stack have the folder and the ports."""
+        for claim in self._claims:
+            claim.close()
         self._file.close()
 
 
@@ -82,8 +103,8 @@ def prepare(folder: Path) -> Lock:
     return Lock(file)
 
 
-def choose_ports(folder: Path, *, wanted: dict[str, int]) -> dict[str, int]:
-    """Ports that are free now: `wanted` ones, else those of last time, else the usual ones, else any.
+def choose_ports(folder: Path, lock: Lock, *, wanted: dict[str, int]) -> dict[str, int]:
+    """Ports that are free now and kept from other stacks: `wanted` ones, else those of last time, the usual ones, any.
 
     Raises:
         InvalidSettings: a wanted one is taken.
@@ -93,20 +114,20 @@ def choose_ports(folder: Path, *, wanted: dict[str, int]) -> dict[str, int]:
         remembered = msgspec.json.decode(path.read_bytes(), type=dict[str, int])
     except (OSError, msgspec.MsgspecError):
         remembered = {}
-    chosen: dict[str, int] = {}
+    for name, port in wanted.items():
+        if not _take(lock, port):
+            raise errors.InvalidSettings(f"Port {port}, wanted for {name}, is taken.")
+    chosen = dict(wanted)
     for name, usual in PORTS.items():
-        if name in wanted:
-            if not servers.is_free(wanted[name]):
-                raise errors.InvalidSettings(f"Port {wanted[name]}, wanted for {name}, is taken.")
-            chosen[name] = wanted[name]
-            continue
-        candidates = (remembered.get(name, usual), usual)
-        taken = {*chosen.values(), *wanted.values()}
-        chosen[name] = next((port for port in candidates if port not in taken and servers.is_free(port)), 0)
-        while chosen[name] == 0 or chosen[name] in taken:
-            chosen[name] = servers.free_port()
+        if name not in chosen:
+            candidates = itertools.chain((remembered.get(name, usual), usual), iter(servers.free_port, None))
+            chosen[name] = next(port for port in candidates if _take(lock, port))
     path.write_bytes(msgspec.json.encode(chosen))
     return chosen
+
+
+def _take(lock: Lock, port: int) -> bool:
+    return servers.is_free(port) and lock.claim(port)
 
 
 def publish(folder: Path, stack: Stack) -> None:

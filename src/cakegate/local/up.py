@@ -57,7 +57,8 @@ async def running(options: Options, console: Console) -> AsyncIterator[stack.Sta
     sink = _to_files(folder) if options.logs_to_files else _to_terminal(console)
     watch = supervisor.Supervisor(sink)
     try:
-        plan = await _start_servers(watch, folder, user, options)
+        ports = await asyncio.to_thread(stack.choose_ports, folder, lock, wanted=_wanted_ports(user, options))
+        plan = await _start_servers(watch, folder, user, ports)
         for process in processes.processes(plan):
             await watch.add_process(process)
         await asyncio.to_thread(_migrate, plan.database_url)
@@ -85,14 +86,15 @@ def _gateway_first(watch: supervisor.Supervisor) -> None:
         watch.children[name] = watch.children.pop(name)
 
 
+def _wanted_ports(user: dict[str, str], options: Options) -> dict[str, int]:
+    port = options.gateway_port or int(user.get("CAKEGATE_GATEWAY_PORT", 0))
+    return {"gateway": port} if port else {}
+
+
 async def _start_servers(
-    watch: supervisor.Supervisor, folder: Path, user: dict[str, str], options: Options
+    watch: supervisor.Supervisor, folder: Path, user: dict[str, str], ports: dict[str, int]
 ) -> processes.Plan:
     """Start what the user has not given an address of, and put the plan together."""
-    wanted = {"gateway": options.gateway_port} if options.gateway_port else {}
-    if "CAKEGATE_GATEWAY_PORT" in user and not wanted:
-        wanted = {"gateway": int(user["CAKEGATE_GATEWAY_PORT"])}
-    ports = await asyncio.to_thread(stack.choose_ports, folder, wanted=wanted)
     urls = {name: user.get(f"CAKEGATE_{name}_URL", "") for name in ("DATABASE", "REDIS", "UPSTREAM")}
     waits = []
     if not urls["DATABASE"]:
