@@ -4,6 +4,7 @@ Their scripts are the plain files of the package offapi, which is found and neve
 rewrites all of them.
 """
 
+import asyncio
 import functools
 import importlib.util
 from pathlib import Path
@@ -32,8 +33,9 @@ _PAGE_HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-_JAVASCRIPT: Final = "text/javascript; charset=utf-8"
-_CSS: Final = "text/css; charset=utf-8"
+#: Litestar adds the charset to text types.
+_JAVASCRIPT: Final = "text/javascript"
+_CSS: Final = "text/css"
 _FILES: Final = {
     "swagger_bundle.js": _JAVASCRIPT,
     "swagger_preset.js": _JAVASCRIPT,
@@ -80,7 +82,7 @@ def _page(head: str, body: str) -> Response[bytes]:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="data:,">\n'
         f'<link rel="stylesheet" href="{_address("page.css")}">\n{head}</head>\n<body>\n{body}</body>\n</html>\n'
     )
-    return Response(content.encode(), media_type="text/html; charset=utf-8", headers=_PAGE_HEADERS)
+    return Response(content.encode(), media_type="text/html", headers=_PAGE_HEADERS)
 
 
 @get("/", include_in_schema=False, sync_to_thread=False)
@@ -102,8 +104,8 @@ def redoc() -> Response[bytes]:
     return _page("", f'<redoc spec-url="/schema/openapi.json"></redoc>\n{script}')
 
 
-@get("/docs-assets/{version:str}/{name:str}", include_in_schema=False, sync_to_thread=True)
-def asset(request: Asked, version: FromPath[str], name: FromPath[str]) -> Response[bytes]:
+@get("/docs-assets/{version:str}/{name:str}", include_in_schema=False)
+async def asset(request: Asked, version: FromPath[str], name: FromPath[str]) -> Response[bytes]:
     """A script or style of the pages; kept for ever under the address that the pages name."""
     if name not in _FILES and name not in _OWN:
         raise errors.PageNotFound(f"There is no asset {name[:60]!r}.")
@@ -115,16 +117,16 @@ def asset(request: Asked, version: FromPath[str], name: FromPath[str]) -> Respon
     if name in _OWN:
         content, media_type = _OWN[name], _CSS if name.endswith(".css") else _JAVASCRIPT
     else:
-        content, media_type = (_folder() / name).read_bytes(), _FILES[name]
+        content, media_type = await asyncio.to_thread((_folder() / name).read_bytes), _FILES[name]
     return Response(content, media_type=media_type, headers=headers)
 
 
-@get(["/schema", "/schema/openapi.json"], include_in_schema=False, sync_to_thread=True)
-def schema() -> Response[bytes]:
+@get(["/schema", "/schema/openapi.json"], include_in_schema=False)
+async def schema() -> Response[bytes]:
     """The OpenAPI document."""
     # Open to every origin whatever the settings: it is public, and tools read it from pages of their own.
     headers = {"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"}
-    return Response(_schema(), media_type="application/json", headers=headers)
+    return Response(await asyncio.to_thread(_schema), media_type="application/json", headers=headers)
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from litestar import Request, Response, delete, get, post, put
+from litestar import HttpMethod, Request, Response, delete, get, post, put, route
 from litestar.datastructures import State
 from litestar.params import PathParameter, QueryParameter
 
@@ -175,6 +175,34 @@ async def readyz(request: Asked) -> Response[bytes]:
     return respond(request, answers.Answer(status=200 if ready else 503, body=msgspec.json.encode(report)))
 
 
-API: Final = (
+_ENDPOINTS: Final = (
     list_cakes, get_cake, submit_cake, change_cake, delete_cake, get_image, get_submission, healthz, readyz,
 )  # fmt: skip
+
+
+def _methods() -> dict[str, str]:
+    """Each path's methods, as Allow has them; the edge adds HEAD."""
+    found: dict[str, set[str]] = {}
+    for handler in _ENDPOINTS:
+        for path in handler.paths:
+            found.setdefault(path, {"OPTIONS"}).update(HttpMethod(method).value for method in handler.http_methods)
+    return {path.replace(":str}", "}"): ", ".join(sorted(methods)) for path, methods in found.items()}
+
+
+_METHODS: Final = _methods()
+
+
+# Litestar's own answer to OPTIONS names the methods of the first handler of a path alone (2.25).
+@route(
+    sorted({path for handler in _ENDPOINTS for path in handler.paths}),
+    http_method=[HttpMethod.OPTIONS],
+    include_in_schema=False,
+    status_code=204,
+    sync_to_thread=False,
+)
+def options(request: Asked) -> Response[None]:
+    """The methods of an address."""
+    return Response(None, status_code=204, headers={"Allow": _METHODS[request.scope["path_template"]]})
+
+
+API: Final = (options, *_ENDPOINTS)
