@@ -171,6 +171,8 @@ def document() -> dict[str, Any]:
     """The OpenAPI 3.1 document."""
     app = Litestar(
         route_handlers=routes.API,
+        # Its default would take the whole process's logging over, the moment somebody asks for the document.
+        logging_config=None,
         openapi_config=OpenAPIConfig(
             title="Cakegate",
             version=cakegate.__version__,
