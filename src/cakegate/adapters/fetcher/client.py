@@ -1,8 +1,9 @@
 """Fetch one picture: one deadline, one count of bytes, and at most a few redirects, each checked as the first was."""
 
 import asyncio
+import contextlib
 import ssl
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from collections.abc import AsyncIterator
 from typing import Final
 
 import httpcore
@@ -17,7 +18,8 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _GONE: Final = frozenset({404, 410})
 #: Trouble that may pass; other 4xx are the host's final word on us.
 _LATER: Final = frozenset({408, 421, 425, 429})
-_CONNECTIONS: Final = 64
+#: Fetches at the same time in one process; more wait, inside their deadline.
+_AT_ONCE: Final = 64
 _READ_BYTES: Final = 64 * 1024
 
 
@@ -38,28 +40,24 @@ class Fetcher:
 
     def __init__(self, group: settings.Fetch, *, resolve: transport.Resolve | None = None) -> None:
         self._group = group
-        self._client = httpx.AsyncClient(
-            transport=transport.GuardedTransport(
-                transport.GuardedBackend(group.allow, resolve=resolve or transport.SystemResolver()),
-                tls=ssl.create_default_context(),
-                connections=_CONNECTIONS,
-            ),
-            # `identity`: pictures are compressed already; what comes compressed all the same is counted expanded.
-            headers={
-                "User-Agent": group.user_agent,
-                "Accept": "image/*,text/html;q=0.5",
-                "Accept-Encoding": "identity",
-            },
-            timeout=group.total_seconds,
-            # No host is told what a host set, not even the same one.
-            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-            follow_redirects=False,
-            trust_env=False,
+        # Without httpx's client above it: that reads `Location` also where it is not to follow (and raises on its own
+        # terms), keeps cookies, looks into the environment, and has nothing else that is wanted here.
+        self._transport = transport.GuardedTransport(
+            transport.GuardedBackend(group.allow, resolve=resolve or transport.SystemResolver()),
+            tls=ssl.create_default_context(),
+            keep=_AT_ONCE,
         )
+        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._headers = {
+            "User-Agent": group.user_agent,
+            "Accept": "image/*,text/html;q=0.5",
+            # Pictures are compressed already; what comes compressed all the same is counted expanded.
+            "Accept-Encoding": "identity",
+        }
 
     async def close(self) -> None:
         """Let go of connections."""
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def fetch(self, url: str) -> Fetched:
         """A picture's bytes. A page's own picture is followed once, over http too where the page says so.
@@ -74,7 +72,7 @@ class Fetcher:
             PictureUnreachable: trouble that may pass: DNS, connections, TLS, time, 408, 421, 425, 429, 5xx.
         """
         try:
-            async with asyncio.timeout(self._group.total_seconds):
+            async with asyncio.timeout(self._group.total_seconds), self._places:
                 found = await self._follow(url)
                 if isinstance(found, _Page):
                     found = await self._picture_of(found)
@@ -96,13 +94,25 @@ class Fetcher:
     async def _follow(self, address: str) -> Fetched | _Page:
         url = hosts.checked(address)
         for _ in range(1 + self._group.max_redirects):
-            async with self._client.stream("GET", url) as response:
+            async with self._answer(url) as response:
                 if response.status_code not in _REDIRECTS:
                     _check_status(response)
                     return await self._received(response)
                 location = response.headers.get("location")
             url = hosts.redirected(url, location)
         raise errors.PictureNotAllowed(f"more than {self._group.max_redirects} redirects")
+
+    @contextlib.asynccontextmanager
+    async def _answer(self, url: httpx.URL) -> AsyncIterator[httpx.Response]:
+        seconds = self._group.total_seconds
+        timeouts = {"connect": seconds, "read": seconds, "write": seconds, "pool": seconds}
+        request = httpx.Request("GET", url, headers=self._headers, extensions={"timeout": timeouts})
+        response = await self._transport.handle_async_request(request)
+        response.request = request
+        try:
+            yield response
+        finally:
+            await response.aclose()
 
     async def _received(self, response: httpx.Response) -> Fetched | _Page:
         most = self._group.max_bytes

@@ -149,13 +149,15 @@ def _refusal(text: str) -> str | None:
 class GuardedTransport(httpx.AsyncHTTPTransport):
     """httpx's transport over the guarded backend: no proxies, no unix sockets, HTTP/1.1."""
 
-    def __init__(self, backend: GuardedBackend, *, tls: ssl.SSLContext, connections: int) -> None:
+    def __init__(self, backend: GuardedBackend, *, tls: ssl.SSLContext, keep: int) -> None:
         super().__init__(verify=tls, trust_env=False)
         # httpx has no parameter for the backend; the pool that it made is replaced before it is ever used.
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls,
-            max_connections=connections,
-            max_keepalive_connections=connections,
+            # No cap here: a request that is cancelled while it queues for a connection can leave one behind that counts
+            # as active for ever (httpcore 1.0.9), and at the cap nothing would go out any more. The client has a cap.
+            max_connections=None,
+            max_keepalive_connections=keep,
             keepalive_expiry=5.0,
             http1=True,
             http2=False,
