@@ -219,6 +219,8 @@ async def test_a_child_can_open_nothing_and_knows_none_of_our_secrets(new_pool, 
         assert "secret" not in said(pid, "environ")
         limits = limits_of(pid)
         assert str(descriptors_of(pid)) == limits["Max open files"]
+        await child.decode(SMALL)
+        assert "unlimited" != limits_of(pid)["Max cpu time"]
         assert "0" == limits["Max file size"]
         assert "0" == limits["Max core file size"]
         assert "0" == limits["Max processes"]
