@@ -266,8 +266,9 @@ asyncio.run(main())
 """
 
 
-async def test_children_that_cannot_start_fail_the_start(monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+@pytest.mark.parametrize("interpreter", ["/bin/false", "/nowhere/python"])
+async def test_children_that_cannot_start_fail_the_start(monkeypatch, interpreter):
+    monkeypatch.setattr(sys, "executable", interpreter)
     seen = verdicts.ModelInput(side_pixels=32, fit=verdicts.Fit.STRETCH)
     children = pool.PixelPool(settings.Pictures(), model_input=seen, size=2)
     with pytest.raises(errors.Unavailable):

@@ -48,16 +48,19 @@ class Process:
     @classmethod
     async def spawn(cls, group: settings.Pictures, model_input: verdicts.ModelInput) -> "Process":
         """Start a child and wait until it is ready. Raises `Unavailable`."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",  # the folder that we happen to be in is no place to import from
-            "-m",
-            "cakegate.adapters.pixels.child",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=2**20,
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",  # the folder that we happen to be in is no place to import from
+                "-m",
+                "cakegate.adapters.pixels.child",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                limit=2**20,
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            )
+        except OSError as error:
+            raise errors.Unavailable(f"A decoding child cannot be started: {error}") from error
         child = cls(process, seconds=group.decode_seconds)
         setup = protocol.Setup(
             max_pixels=group.max_pixels,
