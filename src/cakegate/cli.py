@@ -112,19 +112,30 @@ def migrate(config: settings.Settings, *, listing: bool) -> None:
 @click.option(
     "--gateway-port", type=click.IntRange(1, 65_535), help="Port of the gateway; default: 8000 or a free one."
 )
+@click.option(
+    "--upstream-url", metavar="URL", help="Stand before this legacy API, and start no sample; as CAKEGATE_UPSTREAM_URL."
+)
 @click.option("--demo", is_flag=True, help="Submit pictures and print what each client got.")
 @click.option("--exit", "leave", is_flag=True, help="With --demo: stop when the table is printed.")
-def up(*, state: Path | None, gateway_port: int | None, demo: bool, leave: bool) -> None:
+def up(*, state: Path | None, gateway_port: int | None, upstream_url: str | None, demo: bool, leave: bool) -> None:
     """Run the whole stack on this machine, with private Postgres and Valkey and a sample legacy API."""
     from cakegate.local import demo as demonstration  # noqa: PLC0415
     from cakegate.local import stack  # noqa: PLC0415
     from cakegate.local import up as local  # noqa: PLC0415
 
-    options = local.Options(folder=state or stack.DEFAULT_FOLDER, gateway_port=gateway_port, logs_to_files=demo)
-    if demo:
-        demonstration.run(options, leave=leave)
-    else:
-        local.run(options)
+    options = local.Options(
+        folder=state or stack.DEFAULT_FOLDER,
+        gateway_port=gateway_port,
+        upstream_url=upstream_url,
+        logs_to_files=demo,
+    )
+    try:
+        if demo:
+            demonstration.run(options, leave=leave)
+        else:
+            local.run(options)
+    except local.Stopped:
+        sys.exit(130)  # as a shell says it of what Ctrl-C ended
 
 
 @verbs.command()
@@ -133,11 +144,14 @@ def up(*, state: Path | None, gateway_port: int | None, demo: bool, leave: bool)
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65_535), default=8900, show_default=True, help="Port to listen on.")
-def sample(*, folder: Path, host: str, port: int) -> None:
+@click.option(
+    "--faults", default="{}", metavar="JSON", help='Its troubles: {"latency_seconds": 0.2}; also by POST /faults.'
+)
+def sample(*, folder: Path, host: str, port: int, faults: str) -> None:
     """Serve the sample legacy API, for demos and tests."""
     from cakegate.local import sample as api  # noqa: PLC0415
 
-    api.run(folder, host=host, port=port)
+    api.run(folder, host=host, port=port, faults=faults)
 
 
 @verbs.command()

@@ -34,22 +34,22 @@ class Exhibit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run(options: up.Options, *, leave: bool) -> None:
-    """Bring the stack up, show what it does, keep it up unless `leave`. Raises `InvalidSettings`."""
-    asyncio.run(_run(options, Console(highlight=False), leave=leave))
+    """Bring the stack up, show what it does, keep it up unless `leave`. Raises `InvalidSettings`, `up.Stopped`."""
+    asyncio.run(_run(options, up.Terminal(), leave=leave))
 
 
 async def _run(options: up.Options, console: Console, *, leave: bool) -> None:
     stopping = up.stop_event()
     started = time.monotonic()
     with console.status("starting Postgres, Valkey, the sample legacy API, gateway, worker, writer, scheduler …"):
-        context = up.running(options, console)
+        context = up.running(options, console, stopping)
         found = await context.__aenter__()
     try:
         for line in up.banner(found, options.folder, seconds=time.monotonic() - started):
             console.print(line)
         console.print(f"logs       {options.folder.absolute() / 'logs'}\n")
         exhibits = await asyncio.to_thread(_exhibit, found)
-        rows = await asyncio.to_thread(_submit_all, found, exhibits, console)
+        rows = await up.unless(stopping, asyncio.to_thread(_submit_all, found, exhibits, console))
         console.print(_table(rows))
         listed = await asyncio.to_thread(_listed, found)
         console.print(f"The legacy API now lists {listed} cakes: curl {found.gateway_url}/api/cakes")

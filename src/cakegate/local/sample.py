@@ -25,6 +25,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from cakegate.adapters import tether
+from cakegate.domain import errors
 
 #: What fails after the schema in the real one.
 _SHORTEST_TEXT: Final = 5
@@ -71,8 +72,9 @@ class Cakes:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute(
-            "CREATE TABLE IF NOT EXISTS cakes (id INTEGER PRIMARY KEY, name TEXT, comment TEXT, image_url TEXT,"
-            " yum_factor INTEGER)"
+            # AUTOINCREMENT: an id is never given twice, not even that of the last cake, deleted.
+            "CREATE TABLE IF NOT EXISTS cakes (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, comment TEXT,"
+            " image_url TEXT, yum_factor INTEGER)"
         )
 
     def page(self, *, skip: int, limit: int) -> list[dict[str, Any]]:
@@ -145,8 +147,8 @@ class Sample:
             ]
         )
         # The other form of each path, as its framework does.
-        app.router.add_route("*", "/api/cakes", _redirect("/api/cakes/"))
-        app.router.add_route("*", "/api/cakes/{id}/", _redirect("/api/cakes/{id}"))
+        app.router.add_route("*", "/api/cakes", _redirect)
+        app.router.add_route("*", "/api/cakes/{id}/", _redirect)
         return app
 
     def _hit(self, share: float) -> bool:
@@ -246,12 +248,11 @@ class Sample:
         return web.json_response({"status": "ok"})
 
 
-def _redirect(target: str) -> Any:
-    async def redirect(request: web.Request) -> web.Response:
-        location = target.replace("{id}", request.match_info.get("id", ""))
-        return web.Response(status=307, headers={"Location": location})
-
-    return redirect
+async def _redirect(request: web.Request) -> web.Response:
+    """To the same path with its slash put on or taken off; the query and the path's encoding stay."""
+    path, question, query = request.raw_path.partition("?")
+    other = path.removesuffix("/") if path.endswith("/") else f"{path}/"
+    return web.Response(status=307, headers={"Location": f"{other}{question}{query}"})
 
 
 def _cut(request: web.Request) -> web.Response:
@@ -305,15 +306,26 @@ async def serve(
         sample.cakes.close()
 
 
-def run(folder: Path, *, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT."""
+def run(folder: Path, *, host: str, port: int, faults: str = "{}") -> None:
+    """Serve until SIGTERM or SIGINT, from the start with the troubles of a JSON object.
+
+    Raises:
+        InvalidSettings: the troubles are none that it knows, or it cannot listen there.
+    """
     tether.watch()
-    asyncio.run(_run(folder, host=host, port=port))
+    try:
+        troubles = msgspec.json.decode(faults, type=Faults)
+        asyncio.run(_run(folder, host=host, port=port, faults=troubles))
+    except msgspec.MsgspecError as error:
+        raise errors.InvalidSettings(f"The faults cannot be read: {error}") from error
+    except OSError as error:
+        raise errors.InvalidSettings(f"The sample API cannot be served at {host}:{port}: {error.strerror}") from error
 
 
-async def _run(folder: Path, *, host: str, port: int) -> None:
+async def _run(folder: Path, *, host: str, port: int, faults: Faults) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with serve(folder, host=host, port=port):
+    async with serve(folder, host=host, port=port) as sample:
+        sample.faults = faults
         await stopping.wait()

@@ -119,11 +119,8 @@ class Supervisor:
 
     async def _add(self, child: Child) -> None:
         self._children[child.name] = child
-        await self._start(child)
-        child.minder = asyncio.create_task(self._mind(child))
-
-    async def _start(self, child: Child) -> None:
         child.process = await child.start()
+        child.minder = asyncio.create_task(self._mind(child))
 
     async def _mind(self, child: Child) -> None:
         """Pass on a child's output until it ends; start it again unless it was told to."""
@@ -137,11 +134,22 @@ class Supervisor:
                 return
             if time.monotonic() - started > _SETTLED_SECONDS:
                 pause = _BACKOFF_SECONDS[0]
-            self._sink(child.name, f"ended with status {status}; starts again in {pause:g} s")
+            self._sink(child.name, f"ended with {_ending(status)}; starts again in {pause:g} s")
+            pause = await self._start_again(child, pause)
+
+    async def _start_again(self, child: Child, pause: float) -> float:
+        """Start a child as soon as that works; the pause before the next time."""
+        while True:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _BACKOFF_SECONDS[1])
             child.restarts += 1
-            await self._start(child)
+            try:
+                child.process = await child.start()
+            except OSError as error:
+                # No memory for a process, or its program replaced just now.
+                self._sink(child.name, f"cannot be started: {error.strerror}; tried again in {pause:g} s")
+            else:
+                return pause
 
     async def _pass_on(self, child: Child, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
@@ -196,5 +204,9 @@ class Supervisor:
                 await process.wait()
         if child.minder is not None:
             child.minder.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await child.minder
+            # Not awaited itself: one that fell over must not keep us from stopping the others.
+            await asyncio.wait({child.minder})
+
+
+def _ending(status: int) -> str:
+    return f"status {status}" if status >= 0 else f"signal {signal.Signals(-status).name}"

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 from dotenv import dotenv_values
@@ -16,6 +16,8 @@ from rich.text import Text
 
 from cakegate import contract, settings
 from cakegate.local import processes, servers, stack, supervisor
+
+T = TypeVar("T")
 
 _COLOURS = {
     "gateway": "green",
@@ -33,6 +35,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     folder: Path = stack.DEFAULT_FOLDER
     gateway_port: int | None = None
+    upstream_url: str | None = None
     logs_to_files: bool = False
 
 
@@ -42,15 +45,22 @@ def user_variables() -> dict[str, str]:
     return {name: value for name, value in given.items() if name.startswith(contract.ENV_PREFIX) and value}
 
 
+class Stopped(Exception):
+    """We were asked to stop before the stack was up."""
+
+
 @contextlib.asynccontextmanager
-async def running(options: Options, console: Console) -> AsyncIterator[stack.Stack]:
-    """The stack, ready, for a block.
+async def running(options: Options, console: Console, stopping: asyncio.Event) -> AsyncIterator[stack.Stack]:
+    """The stack, ready, for a block; what was started is stopped at its end, in order.
 
     Raises:
         InvalidSettings: something needed is taken, missing or wrong.
+        Stopped: `stopping` was set before it was ready.
     """
     user = user_variables()
-    settings.from_env()  # says now what is wrong with them, and not once a process
+    if options.upstream_url:
+        user["CAKEGATE_UPSTREAM_URL"] = options.upstream_url
+    settings.from_env({**os.environ, **user})  # says now what is wrong with them, and not once a process
     # Absolute: Postgres changes into its data folder, Valkey into its own.
     folder = options.folder.absolute()
     lock = await asyncio.to_thread(stack.prepare, folder)
@@ -58,12 +68,7 @@ async def running(options: Options, console: Console) -> AsyncIterator[stack.Sta
     watch = supervisor.Supervisor(sink)
     try:
         ports = await asyncio.to_thread(stack.choose_ports, folder, lock, wanted=_wanted_ports(user, options))
-        plan = await _start_servers(watch, folder, user, ports)
-        for process in processes.processes(plan):
-            await watch.add_process(process)
-        await asyncio.to_thread(_migrate, plan.database_url)
-        await asyncio.gather(*(watch.wait_ready(name) for name in watch.children))
-        found = _stack(plan)
+        found = await unless(stopping, _bring_up(watch, folder, user, ports))
         await asyncio.to_thread(stack.publish, folder, found)
         yield found
     finally:
@@ -71,6 +76,31 @@ async def running(options: Options, console: Console) -> AsyncIterator[stack.Sta
         await watch.stop()
         await asyncio.to_thread(stack.withdraw, folder)
         lock.release()
+
+
+async def unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
+    """What the work gives. Raises `Stopped`, the work cancelled, when `stopping` is set first."""
+    task, stop = asyncio.create_task(work), asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise Stopped
+        return task.result()
+    finally:
+        stop.cancel()
+        task.cancel()
+        await asyncio.gather(task, stop, return_exceptions=True)
+
+
+async def _bring_up(
+    watch: supervisor.Supervisor, folder: Path, user: dict[str, str], ports: dict[str, int]
+) -> stack.Stack:
+    plan = await _start_servers(watch, folder, user, ports)
+    for process in processes.processes(plan):
+        await watch.add_process(process)
+    await asyncio.to_thread(_migrate, plan.database_url)
+    await asyncio.gather(*(watch.wait_ready(name) for name in watch.children))
+    return _stack(plan)
 
 
 def _migrate(url: str) -> None:
@@ -167,16 +197,27 @@ def banner(found: stack.Stack, folder: Path, *, seconds: float) -> list[str]:
     return lines
 
 
+class Terminal(Console):
+    """A console that asks us to stop when nobody reads it any more (`cakegate up | head`)."""
+
+    def __init__(self) -> None:
+        super().__init__(highlight=False)
+
+    def on_broken_pipe(self) -> None:
+        """Rich would raise SystemExit, in whichever task prints."""
+        self.quiet = True
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def run(options: Options) -> None:
-    """Bring the stack up and keep it until Ctrl-C or SIGTERM. Raises `InvalidSettings`."""
-    console = Console(highlight=False)
-    asyncio.run(_keep(options, console))
+    """Bring the stack up and keep it until Ctrl-C or SIGTERM. Raises `InvalidSettings`, `Stopped`."""
+    asyncio.run(_keep(options, Terminal()))
 
 
 async def _keep(options: Options, console: Console) -> None:
     stopping = stop_event()
     started = time.monotonic()
-    async with running(options, console) as found:
+    async with running(options, console, stopping) as found:
         for line in banner(found, options.folder, seconds=time.monotonic() - started):
             console.print(line)
         await stopping.wait()
@@ -189,7 +230,7 @@ def stop_event() -> asyncio.Event:
 
     def stop() -> None:
         if stopping.is_set():
-            sys.exit(130)
+            os._exit(130)
         stopping.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
