@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("submission", "queue")
+NAMES = ("submission",)
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or NAMES:

@@ -18,7 +18,8 @@ from cakegate.local import drawings, stack, submitting, up
 
 #: Stages in the order of the way; those that run after the client has its answer stand apart.
 STAGES = (
-    "validate", "store", "enqueue", "queue-judge", "fetch", "decode", "infer", "settle", "queue-create", "create", "reply",
+    "validate", "store", "enqueue", "queue-judge", "fetch", "decode", "infer", "settle", "queue-create", "create",
+    "settle-create", "reply",
 )  # fmt: skip
 APART = ("render",)
 SIZES = ((640, 480), (1600, 1200), (4000, 3000))

@@ -123,7 +123,8 @@ class Acceptor:
     ) -> submissions.Submission:
         """The submission as it is when it has ended, or when the time has come."""
         while await ticket.news(until=until):
-            found = await self._look(found)
+            with metrics.stage("reply"):
+                found = await self._look(found)
             if found.state in submissions.SETTLED:
                 return found
         return await self._look(found)

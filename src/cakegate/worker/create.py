@@ -62,8 +62,9 @@ async def _create(context: wiring.Context, held: submissions.Submission, *, dead
             stored = await context.upstream.create(held.draft, marker=marker)
     except errors.UpstreamError as error:
         return await _troubled(context, held, error, timings)
-    await _settle(context, lambda: breaker.succeeded(context.db))
-    return await _settle(context, lambda: _created(context, held, stored, timings))
+    with metrics.stage("settle-create"):
+        await _settle(context, lambda: breaker.succeeded(context.db))
+        return await _settle(context, lambda: _created(context, held, stored, timings))
 
 
 async def _settle(context: wiring.Context, what: Callable[[], Awaitable[T]]) -> T:
