@@ -14,7 +14,8 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from cakegate.local import drawings, stack, submitting, up
+from cakegate import drawings
+from cakegate.local import stack, submitting, up
 
 #: Stages in the order of the way; those that run after the client has its answer stand apart.
 STAGES = (
@@ -36,7 +37,7 @@ def main() -> None:
 
 async def _measure(folder: Path, rounds: int, console: Console) -> None:
     options = up.Options(folder=folder / "state", logs_to_files=True)
-    async with up.running(options, console) as found:
+    async with up.running(options, console, asyncio.Event()) as found:
         for size in SIZES:
             await asyncio.to_thread(_round, found, size, rounds if size == SIZES[0] else max(10, rounds // 4), console)
 

@@ -7,10 +7,10 @@ import shutil
 import msgspec
 import pytest
 
+from cakegate import drawings
 from cakegate.adapters import detector
 from cakegate.adapters.pixels import preparing
 from cakegate.domain import errors, verdicts
-from cakegate.local import drawings
 from cakegate.training import data
 
 

@@ -5,12 +5,11 @@ import uuid
 
 import pytest
 
-from cakegate import settings
+from cakegate import drawings, settings
 from cakegate.adapters import queue
 from cakegate.adapters.store import submissions
 from cakegate.domain import cakes
 from cakegate.domain.submissions import SubmissionId
-from cakegate.local import drawings
 from cakegate.worker import create, judge, render, wiring
 
 

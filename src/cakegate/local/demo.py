@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from cakegate import drawings
 from cakegate.domain import errors
-from cakegate.local import drawings, stack, submitting, up
+from cakegate.local import stack, submitting, up
 
 _WAIT_SECONDS: Final = 30.0
 _CLIENTS: Final = 4

@@ -49,7 +49,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         """The reason, or what it became."""
         if self.status == 201:  # noqa: PLR2004
             return f"cake {self.body.get('id')}"
-        return str(self.body.get("imageProblem") or self.body.get("reason") or self.body.get("detail") or self.location or "")
+        known = self.body.get("imageProblem") or self.body.get("reason") or self.body.get("detail")
+        return str(known or self.location or "")
 
 
 def post(client: httpx.Client, *, image_url: str, name: str, comment: str, yum: int, wait_seconds: float) -> Outcome:

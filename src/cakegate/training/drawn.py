@@ -3,9 +3,9 @@
 import msgspec
 import numpy as np
 
+from cakegate import drawings
 from cakegate.adapters.pixels import preparing
 from cakegate.domain import verdicts
-from cakegate.local import drawings
 from cakegate.training import data
 
 ARCHIVE = "drawn"
