@@ -47,13 +47,13 @@ async def _run(options: up.Options, console: Console, *, leave: bool) -> None:
         found = await context.__aenter__()
     try:
         for line in up.banner(found, options.folder, seconds=time.monotonic() - started):
-            console.print(line)
-        console.print(f"logs       {options.folder.absolute() / 'logs'}\n")
+            console.print(line, soft_wrap=True)
+        console.print(f"logs       {options.folder.absolute() / 'logs'}\n", soft_wrap=True)
         exhibits = await asyncio.to_thread(_exhibit, found)
         rows = await up.unless(stopping, asyncio.to_thread(_submit_all, found, exhibits, console))
         console.print(_table(rows))
         listed = await asyncio.to_thread(_listed, found)
-        console.print(f"The legacy API now lists {listed} cakes: curl {found.gateway_url}/api/cakes")
+        console.print(f"The legacy API now lists {listed} cakes: curl {found.gateway_url}/api/cakes", soft_wrap=True)
         if not leave:
             console.print("The stack stays up. Try: cakegate submit PICTURE --name 'My cake'; Ctrl-C stops it.")
             await stopping.wait()

@@ -62,7 +62,13 @@ def post(client: httpx.Client, *, image_url: str, name: str, comment: str, yum: 
         headers={"Prefer": f"wait={int(wait_seconds)}"},
         timeout=_TIMEOUT_SECONDS,
     )
-    return _outcome(response, started)
+    outcome = _outcome(response, started)
+    via = response.links.get("via")
+    if via is None:
+        return outcome
+    # The answer is the cake alone; what the model said of it stands in the submission behind it.
+    verdict = client.get(via["url"]).json().get("verdict")
+    return msgspec.structs.replace(outcome, body={**outcome.body, "verdict": verdict})
 
 
 def follow(client: httpx.Client, outcome: Outcome, *, until: float) -> Outcome:
@@ -74,7 +80,7 @@ def follow(client: httpx.Client, outcome: Outcome, *, until: float) -> Outcome:
         response = client.get(str(outcome.location))
         view = response.json()
         status = {"created": 201, "rejected": 422, "failed": 502}.get(view.get("state"), 202)
-        body = view["cake"] if status == 201 else view  # noqa: PLR2004
+        body = {**view["cake"], "verdict": view.get("verdict")} if status == 201 else view  # noqa: PLR2004
         milliseconds = outcome.milliseconds + (time.perf_counter() - started) * 1000
         found = Outcome(status=status, body=body, location=outcome.location, milliseconds=milliseconds)
     return found

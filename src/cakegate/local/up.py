@@ -219,7 +219,7 @@ async def _keep(options: Options, console: Console) -> None:
     started = time.monotonic()
     async with running(options, console, stopping) as found:
         for line in banner(found, options.folder, seconds=time.monotonic() - started):
-            console.print(line)
+            console.print(line, soft_wrap=True)
         await stopping.wait()
         console.print("stopping…")
 
