@@ -1,20 +1,25 @@
 """The queue with its doorbell, against a real Valkey."""
 
 import asyncio
+import inspect
 import socket
 import time
 import uuid
 
+import dramatiq
 import pytest
+from dramatiq import errors as dramatiq_errors
+from dramatiq import worker as dramatiq_worker
 from dramatiq.brokers import redis as dramatiq_redis
 
 from cakegate import settings
 from cakegate.adapters import queue
+from cakegate.adapters.queue import slots
 from cakegate.domain import errors
 
 
-def message():
-    return queue.Message(submission_id=uuid.uuid4(), request_id="r", traceparent=None, reply_to=None)
+def message(**more):
+    return queue.Message(submission_id=uuid.uuid4(), request_id="r", traceparent=None, reply_to=None, **more)
 
 
 async def until(condition, seconds=10.0):
@@ -25,9 +30,21 @@ async def until(condition, seconds=10.0):
 
 
 def test_what_we_override_of_dramatiq_is_still_there():
-    private = vars(dramatiq_redis._RedisConsumer)
+    consumer = dramatiq_redis._RedisConsumer
 
-    assert {"__next__", "ack", "nack", "outstanding_message_count"} <= set(private)
+    assert ["self", "broker", "queue_name", "prefetch", "timeout"] == [*inspect.signature(consumer).parameters] or [
+        "broker",
+        "queue_name",
+        "prefetch",
+        "timeout",
+    ] == [*inspect.signature(consumer).parameters]
+    assert {"__next__", "ack", "nack", "requeue"} <= set(vars(consumer))
+    assert {"message_cache", "queued_message_ids"} <= set(consumer.__init__.__code__.co_names)
+    assert {"workers", "consumers", "work_queue"} <= set(dramatiq.Worker.__init__.__code__.co_names)
+    assert callable(dramatiq_worker.ConsumerThread.requeue_messages)
+    script = dramatiq_redis._scripts["dispatch"].decode()
+    assert 'namespace .. ":__acks__." .. worker_id' in script
+    assert 'acks .. "." .. queue_name' in script
 
 
 async def test_messages_arrive_whole(work, consumers):
@@ -86,18 +103,155 @@ async def test_a_full_worker_holds_no_more_than_its_threads_and_takes_no_ring_fr
     assert 0 == (await work.depths())["judge"].waiting
 
 
-async def test_what_a_stopped_worker_held_in_memory_goes_back(work, consumers):
+async def test_a_process_of_two_queues_holds_no_more_than_its_threads_and_keeps_half_from_bulk(work, consumers):
     consumers.held.clear()
-    worker = consumers.start(threads=1)
-    for _ in range(3):
-        await work.send("judge", message())
+    consumers.start(threads=2, queues=("judge", "bulk"))
+    sent = [message() for _ in range(6)]
+    for each in sent[:3]:
+        await work.send("bulk", each)
     assert await asyncio.to_thread(consumers.started.acquire, timeout=5)
-    stopping = asyncio.to_thread(worker.stop, 10_000)
+    for each in sent[3:]:
+        await work.send("judge", each)
+    assert await asyncio.to_thread(consumers.started.acquire, timeout=5)
+
+    depths = await work.depths()
+    assert (2, 2) == (depths["bulk"].waiting, depths["judge"].waiting)
+
     consumers.held.set()
-    await stopping
+    await until(lambda: len(consumers.seen) == 6)
+    assert {each.submission_id for each in sent} == set(consumers.seen)
+
+
+async def test_a_worker_that_stops_takes_nothing_more_while_it_finishes(work, consumers):
+    consumers.held.clear()
+    worker, broker = consumers.start(threads=1)
+    await work.send("judge", message())
+    assert await asyncio.to_thread(consumers.started.acquire, timeout=5)
+    stopping = asyncio.create_task(asyncio.to_thread(queue.stop_worker, worker, broker, seconds=10))
+    await until(lambda: broker.slots.free("judge") == 0)
 
     consumers.start(threads=1)
-    await until(lambda: len(consumers.seen) == 3)
+    await work.send("judge", message())
+    assert await asyncio.to_thread(consumers.started.acquire, timeout=5)
+
+    assert not stopping.done()
+    consumers.held.set()
+    await stopping
+    await until(lambda: len(consumers.seen) == 2)
+
+
+async def test_what_a_stopping_worker_has_not_begun_goes_back(work, consumers):
+    consumers.held.clear()
+    worker, broker = consumers.start(threads=1)
+    await work.send("judge", message())
+    assert await asyncio.to_thread(consumers.started.acquire, timeout=5)
+    # As if a thread had been about to take it: the only thread is busy.
+    waiting = message()
+    await work.send("judge", waiting)
+    broker.slots._threads = 2
+    broker.slots.empty("judge", [])
+    await until(lambda: worker.work_queue.qsize() == 1)
+
+    stopping = asyncio.create_task(asyncio.to_thread(queue.stop_worker, worker, broker, seconds=10))
+    await until(lambda: worker.work_queue.qsize() == 0)
+
+    await until_depth(work, "judge", waiting=1)
+    consumers.held.set()
+    await stopping
+    consumers.start(threads=1)
+    await until(lambda: waiting.submission_id in consumers.seen)
+
+
+async def until_depth(work, name, *, waiting):
+    deadline = time.monotonic() + 5
+    while (await work.depths())[name].waiting != waiting:
+        assert time.monotonic() < deadline, "waited in vain"
+
+
+async def test_a_fetch_whose_answer_was_lost_strands_nothing(work, by_line, line):
+    broker = queue.worker_broker(by_line)
+    broker.slots = slots.Slots(threads=2, queues=["judge"])
+    consumer = broker.consume("judge", prefetch=2)
+    first, second = message(), message()
+    await work.send("judge", first)
+    consumer.ack(next(consumer))
+    await work.send("judge", second)
+
+    line.answers.clear()
+    with pytest.raises(dramatiq_errors.ConnectionClosed):
+        next(consumer)
+    depth = (await work.depths())["judge"]
+    assert (0, 1) == (depth.waiting, depth.total)
+
+    line.answers.set()
+    consumer.close()
+    found = next(broker.consume("judge", prefetch=2))
+    assert str(second.submission_id) == found.kwargs["submission_id"]
+    broker.client.close()
+
+
+async def test_an_acknowledgement_whose_answer_was_lost_is_tried_again(work, by_line, line):
+    broker = queue.worker_broker(by_line)
+    broker.slots = slots.Slots(threads=2, queues=["judge"])
+    consumer = broker.consume("judge", prefetch=2)
+    await work.send("judge", message())
+    taken = next(consumer)
+
+    line.answers.clear()
+    with pytest.raises(dramatiq_errors.ConnectionClosed):
+        consumer.ack(taken)
+    assert 1 == len(broker.slots.held("judge"))
+
+    line.answers.set()
+    consumer.ack(taken)
+    assert 0 == len(broker.slots.held("judge"))
+    assert 0 == (await work.depths())["judge"].total
+    broker.client.close()
+
+
+async def test_a_line_that_is_cut_costs_no_consumer_and_no_message(monkeypatch, work, consumers, by_line, line):
+    monkeypatch.setattr(dramatiq_worker, "CONSUMER_RESTART_DELAY_SECS", 0.05)
+    consumers.start(threads=1, group=by_line)
+    sent = [message() for _ in range(4)]
+    for each in sent:
+        await work.send("judge", each)
+        await until(lambda each=each: each.submission_id in consumers.seen)
+        line.cut()
+
+    assert {each.submission_id for each in sent} == set(consumers.seen)
+
+
+async def test_a_worker_stops_also_when_redis_is_away(monkeypatch, consumers, by_line, line):
+    monkeypatch.setattr(dramatiq_worker, "CONSUMER_RESTART_DELAY_SECS", 0.05)
+    worker, broker = consumers.start(threads=1, group=by_line)
+    await until(lambda: "judge" in worker.consumers and worker.consumers["judge"].consumer is not None)
+    line.close()
+
+    await asyncio.to_thread(queue.stop_worker, worker, broker, seconds=1)
+
+    assert not any(thread.is_alive() for thread in [*worker.workers, *worker.consumers.values()])
+
+
+async def test_the_age_of_what_waits_is_known(work):
+    await work.send("judge", message(sent_at=time.time() - 100))
+    await work.send("judge", message())
+
+    depths = await work.depths()
+    assert 100 <= depths["judge"].oldest_seconds < 110
+    assert 0 == depths["create"].oldest_seconds
+
+
+async def test_what_is_no_message_of_ours_stops_nobody(work, consumers):
+    client = work._broker.client
+    client.hset("dramatiq:judge.msgs", "odd", b"\xff{")
+    client.rpush("dramatiq:judge", "odd", "lost")
+    consumers.start()
+    known = message()
+
+    await work.send("judge", known)
+
+    await until(lambda: known.submission_id in consumers.seen)
+    assert 0 == (await work.depths())["judge"].waiting
 
 
 def test_a_delay_is_refused(group):

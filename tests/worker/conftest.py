@@ -1,5 +1,6 @@
 """A worker's own wiring over real Postgres, Valkey, sample API and starter pack, without Dramatiq's threads."""
 
+import asyncio
 import io
 import uuid
 
@@ -42,7 +43,7 @@ def config(database_url, redis_url, sample_api):
 
 @pytest.fixture
 async def context(config):
-    async with wiring.opened(config, ["judge", "bulk", "create"]) as opened:
+    async with wiring.opened(config, ["judge", "bulk", "create"], stopping=asyncio.Event()) as opened:
         yield opened
 
 

@@ -49,6 +49,7 @@ STAGE_SECONDS: Final = Histogram(
 
 QUEUE_MESSAGES: Final = Gauge("cakegate_queue_messages", "Messages of a queue, waiting and running.", ["queue"])
 QUEUE_WAITING: Final = Gauge("cakegate_queue_waiting_messages", "Messages of a queue that nobody holds.", ["queue"])
+QUEUE_OLDEST_SECONDS: Final = Gauge("cakegate_queue_oldest_age_seconds", "Age of the first that waits.", ["queue"])
 ENQUEUE_FAILURES: Final = Counter("cakegate_enqueue_failures_total", "Enqueues left to the sweeper.", ["queue"])
 REQUEUED: Final = Counter("cakegate_requeued_total", "Submissions that the sweeper put on a queue.", ["queue"])
 LEASES_EXPIRED: Final = Counter("cakegate_leases_expired_total", "Leases that ran out.", ["state"])
@@ -109,6 +110,7 @@ def observe_queues(depths: Mapping[str, Any]) -> None:
     for name, depth in depths.items():
         QUEUE_MESSAGES.labels(name).set(depth.total)
         QUEUE_WAITING.labels(name).set(depth.waiting)
+        QUEUE_OLDEST_SECONDS.labels(name).set(depth.oldest_seconds)
 
 
 def observe_breaker(current: str) -> None:

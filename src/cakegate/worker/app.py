@@ -5,9 +5,9 @@ Dramatiq's promises (a message is done when its actor returns) and its count of 
 """
 
 import asyncio
+import concurrent.futures
 import contextlib
 import signal
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from importlib import import_module
 from typing import Any, Final
@@ -54,11 +54,12 @@ def run(config: settings.Settings, *, queues: Sequence[str]) -> None:
 
 
 async def _serve(config: settings.Settings, queues: Sequence[str], name: str) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(metrics.serve(config.telemetry, process=name).close)
-        context = await stack.enter_async_context(wiring.opened(config, queues))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, context.stopping.set)
+        context = await stack.enter_async_context(wiring.opened(config, queues, stopping=stopping))
         readiness = probes.Readiness(
             schema=lambda: schema.current(context.db),
             checks={"postgres": context.db.ping, "redis": context.work.ping},
@@ -68,7 +69,7 @@ async def _serve(config: settings.Settings, queues: Sequence[str], name: str) ->
         crew.start()
         readiness.ready()
         _log.info("worker.started", queues=list(queues), threads=config.worker.threads)
-        await context.stopping.wait()
+        await stopping.wait()
         readiness.drain()
         await crew.stop(seconds=config.worker.shutdown_seconds)
         _log.info("worker.stopped")
@@ -91,7 +92,10 @@ class Crew:
     def _declare(self, name: str, flow: Flow, priority: int) -> None:
         def act(**fields: Any) -> None:
             message = msgspec.convert(fields, queue.Message)
-            asyncio.run_coroutine_threadsafe(self._tracked(flow, name, message), self._loop).result()
+            working = asyncio.run_coroutine_threadsafe(self._tracked(flow, name, message), self._loop)
+            # Cancelled by `stop`: its flow has given its row back.
+            with contextlib.suppress(concurrent.futures.CancelledError):
+                working.result()
 
         declare = dramatiq.actor(actor_name=queue.ACTORS[name], queue_name=name, priority=priority, broker=self._broker)
         declare(act)
@@ -103,7 +107,7 @@ class Crew:
         logs.bind(
             request_id=message.request_id, traceparent=message.traceparent, submission_id=str(message.submission_id)
         )
-        metrics.STAGE_SECONDS.labels(f"queue-{name}").observe(max(0.0, time.time() - message.sent_at))
+        metrics.STAGE_SECONDS.labels(f"queue-{name}").observe(message.waited_seconds())
         try:
             await flow(self._context, message)
         except errors.LeaseLost:
@@ -129,7 +133,9 @@ class Crew:
     async def stop(self, *, seconds: float) -> None:
         """Take no more messages, let running flows end within `seconds`, cancel those that do not."""
         assert self._worker is not None
-        stopping = asyncio.create_task(asyncio.to_thread(self._worker.stop, int(seconds * 1000)))
+        stopping = asyncio.create_task(
+            asyncio.to_thread(queue.stop_worker, self._worker, self._broker, seconds=seconds)
+        )
         _, late = await asyncio.wait({stopping}, timeout=max(0.1, seconds - 2))
         if late:
             _log.warning("worker.cancelling", flows=len(self._running))

@@ -31,8 +31,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextlib.asynccontextmanager
-async def opened(config: settings.Settings, queues: Sequence[str]) -> AsyncIterator[Context]:
-    """All adapters of a worker of these queues, closed in reverse order."""
+async def opened(
+    config: settings.Settings, queues: Sequence[str], *, stopping: asyncio.Event
+) -> AsyncIterator[Context]:
+    """All adapters of a worker of these queues, closed in reverse order. `stopping` says that the process is to end."""
     async with contextlib.AsyncExitStack() as stack:
         db = await pool.Database.open(config.database, application_name=f"cakegate-worker-{'-'.join(queues)}")
         stack.push_async_callback(db.close)
@@ -55,7 +57,7 @@ async def opened(config: settings.Settings, queues: Sequence[str]) -> AsyncItera
             work=work,
             postman=postman,
             holder=f"{socket.gethostname()}/{os.getpid()}",
-            stopping=asyncio.Event(),
+            stopping=stopping,
             judges=judges,
             upstream=writer,
         )
