@@ -80,9 +80,10 @@ class Detector:
         card = _read_card(folder)
         content = _read_file(folder / MODEL_FILE, most_bytes=MODEL_MAX_BYTES)
         found = hashlib.sha256(content).hexdigest()
-        for name, expected in (("its card", card.sha256), ("the settings", expected_sha256)):
-            if expected and found != expected:
-                raise errors.InvalidPack(f"{folder / MODEL_FILE} has SHA-256 {found}, but {name} say {expected}")
+        # A card without a hash vouches for nothing: it is refused as one with a wrong hash is.
+        for name, expected in (("its card says", card.sha256), ("the settings say", expected_sha256 or found)):
+            if found != expected:
+                raise errors.InvalidPack(f"{folder / MODEL_FILE} has SHA-256 {found}, but {name} {expected!r}")
         session = _session(content, folder)
         _check_shapes(session, card, folder)
         judge = cls(card, session, thresholds)
@@ -102,7 +103,8 @@ class Detector:
     def _score(self, rgb: bytes) -> float:
         side = self.model_input.side_pixels
         pixels = np.frombuffer(rgb, dtype=np.uint8).reshape(1, side, side, 3)
-        return float(self._session.run(["score"], {"pixels": pixels})[0][0])
+        (score,) = self._session.run(["score"], {"pixels": pixels})[0]
+        return float(score)
 
     def _probe(self, folder: Path) -> None:
         """Judge black, white and noise: warms the runtime up, and a model that gives no probabilities is found out."""
@@ -148,7 +150,8 @@ def _session(content: bytes, folder: Path) -> onnxruntime.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
-        # From bytes, not from a path: what was hashed is what runs, and no external data file is followed.
+        # From bytes, not from a path: what was hashed is what runs. A model that keeps weights in a second file, which
+        # no hash covers, is refused by the runtime (1.31) then, wherever that file lies.
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         # onnxruntime's exceptions have no common base of their own.

@@ -20,6 +20,10 @@ from cakegate.domain import errors, verdicts
 from cakegate.training.config import Config
 
 LABELS = {"not_cake": 0, "cake": 1}
+#: What Pillow raises on files that are no pictures, or broken or monstrous ones.
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+#: With fewer sources than this, a quarter of them is a matter of chance: pictures are held out instead.
+_SOURCES_FEWEST = 12
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
 
 
@@ -38,7 +42,7 @@ def read(folder: Path) -> Iterator[Labelled]:
     """All labelled pictures below a folder, in a fixed order.
 
     Raises:
-        InvalidSettings: there are none.
+        InvalidSettings: there are none, or the manifest is not one.
     """
     found = False
     manifest = _manifest(folder)
@@ -59,7 +63,13 @@ def _manifest(folder: Path) -> dict[tuple[str, str], dict[str, str]]:
     if not path.is_file():
         return {}
     with path.open(encoding="utf-8", newline="") as lines:
-        return {(row["archive"], row["file"]): row for row in csv.DictReader(lines)}
+        rows = list(csv.DictReader(lines))
+    for row in rows:
+        if None in (row.get("archive"), row.get("file")) or row.get("label") not in {*LABELS, "", None}:
+            raise errors.InvalidSettings(
+                f"{path}: columns archive, file, label (cake or not_cake) are needed, not {row}"
+            )
+    return {(row["archive"], row["file"]): row for row in rows}
 
 
 def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
@@ -94,7 +104,7 @@ def _kind(text: str, label: int) -> str:
 class Pictures(msgspec.Struct, frozen=True, kw_only=True):
     """Pictures in memory: `pixels` (n, side, side, 3) uint8, `labels` and `kinds` (n,), `hashes` (n,) uint64.
 
-    `kinds` are indices into `kind_names`, -1 where the kind is unknown or rare.
+    `kinds` are indices into `kind_names`, -1 where the kind is unknown or rare. `unreadable` files were passed over.
     """
 
     pixels: np.ndarray
@@ -105,6 +115,7 @@ class Pictures(msgspec.Struct, frozen=True, kw_only=True):
     sources: list[str]
     files: list[str]
     hashes: np.ndarray
+    unreadable: int = 0
 
     def take(self, index: np.ndarray) -> "Pictures":
         """The pictures at these places."""
@@ -121,7 +132,7 @@ class Pictures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decode(content: bytes) -> Image.Image:
-    """The upright RGB picture."""
+    """The upright RGB picture. Raises one of `UNREADABLE`."""
     with Image.open(io.BytesIO(content)) as image:
         return preparing.flatten(ImageOps.exif_transpose(image))
 
@@ -140,9 +151,13 @@ _KIND_MIN_PICTURES = 25
 def load(folder: Path, *, side_pixels: int) -> Pictures:
     """Decode all pictures below a folder to squares of `side_pixels`, as the model's input is made."""
     model_input = verdicts.ModelInput(side_pixels=side_pixels, fit=verdicts.Fit.STRETCH)
-    pixels, rows, hashes = [], [], []
+    pixels, rows, hashes, unreadable = [], [], [], 0
     for row in read(folder):
-        image = decode(row.content)
+        try:
+            image = decode(row.content)
+        except UNREADABLE:
+            unreadable += 1
+            continue
         pixels.append(preparing.prepare(image, model_input))
         hashes.append(difference_hash(image))
         rows.append(msgspec.structs.replace(row, content=b""))
@@ -160,16 +175,21 @@ def load(folder: Path, *, side_pixels: int) -> Pictures:
         sources=[row.source for row in rows],
         files=[row.file for row in rows],
         hashes=np.array(hashes, dtype=np.uint64),
+        unreadable=unreadable,
     )
 
 
 class Split(msgspec.Struct, frozen=True, kw_only=True):
-    """Indices: `training`; `validation` (whole held-out sources); `apart` (pictures of archives of one source)."""
+    """Indices: `training`; `validation` (whole held-out sources); `apart` (pictures of archives of one source).
+
+    `validated_on` says what validation is, for the card.
+    """
 
     training: np.ndarray
     validation: np.ndarray
     apart: np.ndarray
     held_out_sources: list[str]
+    validated_on: str
 
 
 def _share_of(name: str) -> float:
@@ -177,8 +197,15 @@ def _share_of(name: str) -> float:
 
 
 def split(pictures: Pictures, config: Config) -> Split:
-    """Hold out whole sources by their name's hash, and drop from validation what nearly stands in training too."""
+    """Hold out whole sources by their name's hash, and drop from validation what nearly stands in training too.
+
+    Where no archive is one of the configuration's, any sources are held out; where there are too few, pictures are.
+
+    Raises:
+        InvalidSettings: training or validation would lack cakes or others, so that no threshold could be chosen.
+    """
     rule = config.holdout
+    validated_on = "held-out shops"
     held = np.zeros(len(pictures.labels), dtype=bool)
     apart = np.zeros_like(held)
     for place, (archive, source, file) in enumerate(
@@ -188,14 +215,41 @@ def split(pictures: Pictures, config: Config) -> Split:
             held[place] = _share_of(source) < rule.source_share
         elif archive != "drawn":
             apart[place] = _share_of(f"{archive}/{file}") < rule.picture_share
+    if not held.any():
+        held, validated_on = _held_of_any(pictures, share=rule.source_share)
+        apart[:] = False
     training = np.flatnonzero(~held & ~apart)
-    validation = _without_near_copies(pictures, np.flatnonzero(held), training, bits=rule.near_duplicate_bits)
+    photographs = np.array([place for place in training if pictures.archives[place] != "drawn"], dtype=np.int64)
+    validation = _without_near_copies(pictures, np.flatnonzero(held), photographs, bits=rule.near_duplicate_bits)
+    for name, chosen in (("training", photographs), ("validation", validation)):
+        if set(pictures.labels[chosen].tolist()) != set(LABELS.values()):
+            raise errors.InvalidSettings(
+                f"Too few pictures that differ: {name} would not have both cakes and others ({len(chosen)} pictures)"
+            )
     return Split(
         training=training,
         validation=validation,
         apart=np.flatnonzero(apart),
-        held_out_sources=sorted({pictures.sources[place] for place in np.flatnonzero(held)}),
+        held_out_sources=(
+            [] if validated_on == _PICTURES else sorted({pictures.sources[place] for place in np.flatnonzero(held)})
+        ),
+        validated_on=validated_on,
     )
+
+
+_PICTURES = "held-out pictures"
+
+
+def _held_of_any(pictures: Pictures, *, share: float) -> tuple[np.ndarray, str]:
+    """Which pictures to hold out of archives the configuration does not name, and what to call them."""
+    rows = list(zip(pictures.archives, pictures.sources, pictures.files, strict=True))
+    known = len({source for archive, source, _ in rows if archive != "drawn"})
+    by_source, words = (True, "held-out sources") if known >= _SOURCES_FEWEST else (False, _PICTURES)
+    held = [
+        archive != "drawn" and _share_of(source if by_source else f"{archive}/{file}") < share
+        for archive, source, file in rows
+    ]
+    return np.array(held, dtype=bool), words
 
 
 def _without_near_copies(pictures: Pictures, candidates: np.ndarray, against: np.ndarray, *, bits: int) -> np.ndarray:

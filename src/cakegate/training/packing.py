@@ -8,7 +8,7 @@ import torch
 
 from cakegate.adapters import detector
 from cakegate.domain import verdicts
-from cakegate.training import data, fitting, network, scoring
+from cakegate.training import data, fitting, limits, network, scoring
 from cakegate.training.config import Config
 
 #: Of pictures of shops it never saw: at most this share of non-cakes is accepted unseen by a person …
@@ -23,12 +23,6 @@ RULE = (
     f"accept: the lowest score at which at most {ACCEPT_FALSE_ALARMS:.0%} of the validation sources' other pictures "
     f"score as high; review: the highest score that {REVIEW_RECALL:.0%} of their cakes reach"
 )
-LIMITS = [
-    "Judges one small view of the whole picture: a cake that is a small part of it is missed.",
-    "Plain loaves, crepe cakes and dark or floral tiered cakes are its commonest misses.",
-    "Trays of donuts, ice cream, party decoration and candles are its commonest false alarms.",
-    "Knows nothing of what is not in its training data; a high score is no proof.",
-]
 
 
 def write(
@@ -48,7 +42,11 @@ def write(
         scoring.threshold_at(labels, scores, false_alarms=ACCEPT_FALSE_ALARMS),
         review := scoring.threshold_keeping(labels, scores, recall=REVIEW_RECALL),
     )
-    metrics = {"held-out shops": scoring.figures(labels, scores)}
+    thresholds = verdicts.Thresholds(accept=round(accept, 4), review=round(review, 4))
+    kinds = [
+        pictures.kind_names[kind].partition(":")[2] if kind >= 0 else "" for kind in pictures.kinds[split.validation]
+    ]
+    metrics = {split.validated_on: scoring.figures(labels, scores)}
     for archive in sorted({pictures.archives[place] for place in split.apart}):
         chosen = np.array([pictures.archives[place] == archive for place in split.apart])
         part = pictures.labels[split.apart][chosen]
@@ -59,14 +57,15 @@ def write(
         version=config.version,
         labels=["cake"],
         input=verdicts.ModelInput(side_pixels=config.side_pixels, fit=verdicts.Fit.STRETCH),
-        thresholds=verdicts.Thresholds(accept=round(accept, 4), review=round(review, 4)),
+        thresholds=thresholds,
         threshold_rule=RULE,
         temperature=round(warmth, 4),
         parameters=sum(parameter.numel() for parameter in net.parameters()),
         training_data=notes,
         held_out_sources=split.held_out_sources,
         metrics={name: {k: round(v, 4) for k, v in _plain(found).items()} for name, found in metrics.items()},
-        limits=LIMITS,
+        limits=limits.stated(labels, scores, kinds=kinds, thresholds=thresholds)
+        + ([] if split.held_out_sources else [limits.FLATTERED]),
         sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
     )
     (folder / detector.CARD_FILE).write_bytes(detector.encode_card(card))

@@ -44,10 +44,12 @@ def train(
     torch.set_num_threads(threads)
     chosen = configuration.load(config_file)
     pictures = _with_drawings(data.load(folder, side_pixels=chosen.stored_pixels), chosen)
+    if pictures.unreadable:
+        click.echo(f"{pictures.unreadable} unreadable files passed over")
     split = data.split(pictures, chosen)
     click.echo(
-        f"{len(split.training)} pictures to train on, {len(split.validation)} of {len(split.held_out_sources)} "
-        f"held-out sources to validate on, {len(split.apart)} apart"
+        f"{len(split.training)} pictures to train on, {len(split.validation)} to validate on "
+        f"({split.validated_on}; {len(split.held_out_sources)} sources), {len(split.apart)} apart"
     )
     out.mkdir(parents=True, exist_ok=True)
 
@@ -81,7 +83,7 @@ def evaluate(*, folder: Path, pack: Path | None) -> None:
     for row in track(list(data.read(folder)), description="judging", console=Console(stderr=True)):
         try:
             image = data.decode(row.content)
-        except (OSError, ValueError, SyntaxError):
+        except data.UNREADABLE:
             broken += 1
             continue
         scores.append(judge.judge(preparing.prepare(image, judge.model_input)).score)
