@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +24,22 @@ _STATE = click.option(
     "--state", "folder", type=click.Path(file_okay=False, path_type=Path), default=None,
     help="State folder of the stack; default: .cakegate in this folder, else the settings' database.",
 )  # fmt: skip
-_ACTOR = click.option("--as", "actor", default=getpass.getuser, help="Who decides; default: you.")
+
+
+def _plain_console() -> Console:
+    """What clients wrote is shown as they wrote it: a name like `[/b]` is no markup."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def _me() -> str:
+    """The user's name, or number where the machine has no name for it (a pod under a random user id)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # KeyError before Python 3.13
+        return str(os.geteuid())
+
+
+_ACTOR = click.option("--as", "actor", default=_me, help="Who decides; default: you.")
 _NOTE = click.option("--note", default=None, help="Why, for the record.")
 
 
@@ -44,7 +60,7 @@ def listing(*, states: tuple[str, ...], limit: int, folder: Path | None) -> None
     table = Table("id", "state", "reason", "score", "name", "picture", "since")
     for row in found:
         table.add_row(*_cells(row))
-    Console().print(table)
+    _plain_console().print(table)
 
 
 def _cells(row: Submission) -> list[str]:
@@ -60,7 +76,7 @@ def show(*, submission_id: UUID, folder: Path | None) -> None:
     """Show one submission and every step it took."""
     row = _with_database(folder, lambda db: rows.get(db, submission_id))
     steps = _with_database(folder, lambda db: rows.history(db, submission_id))
-    console = Console(highlight=False)
+    console = _plain_console()
     facts = Table(show_header=False)
     for name, value in _facts(row):
         facts.add_row(name, value)

@@ -106,7 +106,7 @@ def submit(picture: str, *, name: str, comment: str, yum: int, wait_seconds: flo
         InvalidSettings: no stack runs that could serve the file, or the file is not there.
         QueueUnavailable: the gateway cannot be reached.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)  # answers are shown as they are
     lent: Path | None = None
     image_url = picture
     if "://" not in picture:

@@ -201,7 +201,7 @@ class Terminal(Console):
     """A console that asks us to stop when nobody reads it any more (`cakegate up | head`)."""
 
     def __init__(self) -> None:
-        super().__init__(highlight=False)
+        super().__init__(highlight=False, markup=False, emoji=False)
 
     def on_broken_pipe(self) -> None:
         """Rich would raise SystemExit, in whichever task prints."""
