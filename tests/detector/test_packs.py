@@ -36,26 +36,11 @@ def rewrite(pack, **changes):
     (pack / "card.json").write_bytes(msgspec.json.encode({**card, **changes}))
 
 
-def score(judge, image):
-    return judge.judge(preparing.prepare(image, judge.model_input)).score
-
-
 def test_the_verdict_names_model_and_thresholds(starter):
     verdict = starter.judge(preparing.prepare(drawings.draw_cake(drawings.DEMO_SEEDS[0]), starter.model_input))
 
     assert (starter.model, starter.thresholds) == (verdict.model, verdict.thresholds)
     assert verdicts.decide(verdict.score, starter.thresholds) == verdict.decision
-
-
-def test_drawings_that_training_never_saw_are_judged_right(starter):
-    """Neither cakes rejected nor other things accepted, but for one in ten; the demo shows ten of them."""
-    seeds = drawings.DEMO_SEEDS[:40]
-    cakes = [score(starter, drawings.draw_cake(seed)) for seed in seeds]
-    others = [score(starter, drawings.draw_other(seed)) for seed in seeds]
-
-    assert sum(value >= starter.thresholds.accept for value in cakes) >= 36
-    assert all(value < starter.thresholds.accept for value in others)
-    assert min(cakes) > max(others[:10])
 
 
 def test_demo_and_training_draw_from_different_seeds():

@@ -1,0 +1,106 @@
+"""Models that can be run but must not be: each is refused when it is loaded, not when it judges."""
+
+import concurrent.futures
+import math
+
+import made_models
+import pytest
+
+from cakegate.adapters import detector
+from cakegate.domain import errors, verdicts
+
+BLACK = bytes(made_models.SIDE_PIXELS**2 * 3)
+WHITE = b"\xff" * len(BLACK)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "pack"
+
+
+def refused(folder, content, **changes):
+    with pytest.raises(errors.InvalidPack) as caught:
+        detector.Detector.load(made_models.write_pack(folder, content, **changes))
+    assert str(folder) in str(caught.value)
+    return str(caught.value)
+
+
+def test_any_model_of_the_right_shape_is_taken(folder):
+    judge = detector.Detector.load(made_models.write_pack(folder, made_models.model(weight=0.01)))
+    verdict = judge.judge(WHITE)
+    assert 1 / (1 + math.exp(-2.55)) == pytest.approx(verdict.score, abs=1e-6)
+    assert verdicts.Decision.ACCEPT == verdict.decision
+    assert verdicts.Decision.REVIEW == judge.judge(BLACK).decision
+
+
+def test_given_thresholds_replace_the_cards(folder):
+    given = verdicts.Thresholds(accept=1.0, review=0.95)
+    pack = made_models.write_pack(folder, made_models.model(weight=0.01))
+    verdict = detector.Detector.load(pack, thresholds=given).judge(WHITE)
+    assert (verdicts.Decision.REJECT, given) == (verdict.decision, verdict.thresholds)
+
+
+def test_threads_share_a_detector(folder):
+    judge = detector.Detector.load(made_models.write_pack(folder, made_models.model(weight=0.01)))
+    alone = [judge.judge(picture).score for picture in (BLACK, WHITE)]
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        together = [verdict.score for verdict in threads.map(judge.judge, [BLACK, WHITE] * 50)]
+    assert alone * 50 == together
+
+
+def test_a_picture_of_another_size_is_the_callers_mistake(folder):
+    judge = detector.Detector.load(made_models.write_pack(folder, made_models.model()))
+    with pytest.raises(ValueError, match="reshape"):
+        judge.judge(BLACK[:-3])
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"element": made_models.FLOAT}, "must take one input"),
+        ({"shape": ("n", 3, made_models.SIDE_PIXELS, made_models.SIDE_PIXELS)}, "must take one input"),
+        ({"pixels": "image"}, "must take one input"),
+        ({"score": "logits"}, "must give one output"),
+        ({"shape": (2, made_models.SIDE_PIXELS, made_models.SIDE_PIXELS, 3)}, "fails on a black picture"),
+        ({"doubled": True}, "fails on a black picture"),
+        ({"squashed": False, "weight": 1.0}, "for a white picture: no probability"),
+        ({"squashed": False, "weight": -1.0}, "for a white picture: no probability"),
+        ({"weight": math.nan}, "gives nan for a black picture"),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
+)
+def test_a_model_that_gives_no_single_probability_is_refused(folder, changes, complaint):
+    assert complaint in refused(folder, made_models.model(**changes))
+
+
+@pytest.mark.parametrize("where", ["weight.bin", "../weight.bin", "{absolute}"])
+def test_weights_in_a_second_file_are_refused_wherever_it_lies(folder, tmp_path, monkeypatch, where):
+    """No hash covers it. From the pack's own folder too: the runtime looks in the process's."""
+    folder.mkdir()
+    for place in (folder, tmp_path):
+        (place / "weight.bin").write_bytes(bytes(4))
+    monkeypatch.chdir(folder)
+    named = where.format(absolute=tmp_path / "weight.bin")
+    assert "not a model that can be run" in refused(folder, made_models.model(external=named))
+
+
+def test_a_card_without_a_hash_is_refused(folder):
+    assert "its card says ''" in refused(folder, made_models.model(), sha256="")
+
+
+def test_a_card_that_is_too_large_is_refused(folder):
+    assert "card.json is larger than 1,048,576 bytes" in refused(folder, made_models.model(), limits=["x" * 2**20])
+
+
+@pytest.mark.parametrize("side", [0, -1, 100_000])
+def test_a_card_with_an_absurd_input_is_refused(folder, side):
+    wanted = verdicts.ModelInput(side_pixels=side, fit=verdicts.Fit.STRETCH)
+    assert "input.side_pixels must be 1 to 1024" in refused(folder, made_models.model(), input=wanted)
+
+
+def test_a_folder_in_the_models_place_is_refused(folder):
+    made_models.write_pack(folder, made_models.model())
+    (folder / detector.MODEL_FILE).unlink()
+    (folder / detector.MODEL_FILE).mkdir()
+    with pytest.raises(errors.InvalidPack, match="Is a directory"):
+        detector.Detector.load(folder)
