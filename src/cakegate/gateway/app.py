@@ -61,6 +61,7 @@ async def _serve(config: settings.Settings) -> None:
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(metrics.serve(config.telemetry, process="gateway").close)
         gate = await stack.enter_async_context(wiring.opened(config))
+        stack.callback(metrics.watch_pool(gate.db.stats))
         application = compose(gate)
         async with listening(config.gateway, application) as serving:
             gate.readiness.ready()

@@ -59,11 +59,13 @@ class Room:
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
-        """Read news and ask Postgres for as long as this lasts."""
+        """Read news and ask Postgres for as long as this lasts; then the mailbox is closed."""
         tasks = [asyncio.create_task(self._box.run(self._call)), asyncio.create_task(self._ask())]
         try:
             yield
         finally:
+            # First: redis-py may swallow the cancellation, and then it is the closed mailbox that ends the reading.
+            await self._box.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

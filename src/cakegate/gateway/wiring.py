@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from cakegate import settings
-from cakegate.adapters import blobs, mailbox, metrics, probes, queue, upstream
+from cakegate.adapters import blobs, mailbox, probes, queue, upstream
 from cakegate.adapters.store import pool, renditions, schema
 from cakegate.domain import errors
 from cakegate.gateway import waiting
@@ -40,14 +40,11 @@ async def opened(config: settings.Settings) -> AsyncIterator[Gate]:
     async with contextlib.AsyncExitStack() as stack:
         db = await pool.Database.open(config.database, application_name="cakegate-gateway")
         stack.push_async_callback(db.close)
-        stack.callback(metrics.watch_pool(db.stats))
         work = queue.Queue(config.redis)
         stack.callback(work.close)
-        box = mailbox.Mailbox(config.redis)
-        stack.push_async_callback(box.close)
         legacy = await upstream.Upstream.open(config.upstream)
         stack.push_async_callback(legacy.close)
-        room = waiting.Room(db, box, most=config.gateway.max_waiters)
+        room = waiting.Room(db, mailbox.Mailbox(config.redis), most=config.gateway.max_waiters)
         await stack.enter_async_context(room.reading())
         readiness = probes.Readiness(
             schema=lambda: schema.current(db),
