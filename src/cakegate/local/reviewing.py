@@ -57,7 +57,11 @@ def listing(*, states: tuple[str, ...], limit: int, folder: Path | None) -> None
     """List what waits for a person, oldest first."""
     chosen = [State(name) for name in states] or [State.REVIEW, State.UNCERTAIN]
     found = _with_database(folder, lambda db: rows.listing(db, states=chosen, limit=limit))
-    table = Table("id", "state", "reason", "score", "name", "picture", "since")
+    table = Table()
+    # The id is what the other verbs take: whole, however narrow the terminal.
+    table.add_column("id", no_wrap=True, min_width=36)
+    for name in ("state", "reason", "score", "name", "picture", "since"):
+        table.add_column(name, overflow="fold")
     for row in found:
         table.add_row(*_cells(row))
     _plain_console().print(table)
