@@ -20,11 +20,14 @@ class Lines(list):
         self.append((name, line))
         self._more.set()
 
+    async def more(self):
+        self._more.clear()
+        await self._more.wait()
+
     async def until(self, line):
         async with asyncio.timeout(20):
             while ("odd", line) not in self:
-                self._more.clear()
-                await self._more.wait()
+                await self.more()
 
 
 @pytest.fixture
@@ -80,8 +83,9 @@ async def test_what_does_not_stop_in_time_is_killed_and_the_others_are_stopped_t
     await watch.add_process(other)
     await lines.until("deaf")
 
-    for name in ("odd", "other"):
-        await watch._stop(watch.children[name])
+    for child in watch.children.values():
+        child.stopping = True
+        await watch._stop(child)
 
     assert ("odd", "did not stop within 0.2 s; killed") in lines
     assert [-signal.SIGKILL, -signal.SIGTERM] == [child.process.returncode for child in watch.children.values()]
@@ -95,3 +99,37 @@ async def test_lines_that_are_too_long_or_no_text_do_not_stop_the_others(watch, 
 
     assert ("odd", "(a line too long to show)") in lines
     assert ("odd", "\ufffd") in lines
+
+
+POLITE = """
+import signal, sys, time
+name = sys.argv[1]
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+print("up", name, flush=True)
+signal.sigwait({signal.SIGTERM})
+print("asked", name, flush=True)
+time.sleep(0.3)
+print("ended", name, flush=True)
+"""
+
+
+async def test_waves_are_stopped_one_after_another_and_last_words_are_heard(lines):
+    watch = supervisor.Supervisor(lines.take)
+    for name, wave in (("late", 2), ("first", 0), ("one", 1), ("two", 1)):
+        argv = [sys.executable, "-c", POLITE, name]
+        url = "http://127.0.0.1:9/"
+        await watch.add_process(
+            processes.Process(name=name, argv=argv, environ=dict(os.environ), ready_url=url, stop_wave=wave)
+        )
+    async with asyncio.timeout(20):
+        while len(lines) < 4:
+            await lines.more()
+    lines.clear()
+
+    await watch.stop()
+
+    said = [line for _, line in lines]
+    assert ["asked first", "ended first"] == said[:2]
+    assert ["asked one", "asked two"] == sorted(said[2:4])
+    assert ["ended one", "ended two"] == sorted(said[4:6])
+    assert ["asked late", "ended late"] == said[6:]

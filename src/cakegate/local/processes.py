@@ -11,13 +11,17 @@ from cakegate import contract
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
-    """One of ours: its name, its command line, its environment, and the URL that says when it is ready."""
+    """One of ours: its name, its command line, its environment, and the URL that says when it is ready.
+
+    Those of one `stop_wave` are stopped together, and before those of the next.
+    """
 
     name: str
     argv: list[str]
     environ: dict[str, str]
     ready_url: str
     drain_seconds: float = 15.0
+    stop_wave: int = 1
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +37,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def processes(plan: Plan) -> list[Process]:
-    """All of ours, in the order in which they are stopped: who takes work in goes first."""
+    """All of ours. Who takes work in is stopped first, and last what the others need to end theirs."""
     made = [
         _process(plan, "gateway", ["gateway"], health=None),
         _process(plan, "worker", ["worker", "--queues", f"{contract.QUEUE_JUDGE},{contract.QUEUE_BULK}"]),
@@ -48,6 +52,7 @@ def processes(plan: Plan) -> list[Process]:
                 argv=_argv(["sample", "--folder", folder, "--port", port]),
                 environ=_environ(plan, {}),
                 ready_url=f"http://127.0.0.1:{port}/healthz",
+                stop_wave=2,
             )
         )
     return made
@@ -59,7 +64,11 @@ def _process(plan: Plan, name: str, verb: list[str], *, health: str | None = "he
         own["CAKEGATE_TELEMETRY_HEALTH_PORT"] = str(plan.ports[f"{name}_health"])
     port = plan.ports[f"{name}_{health}" if health else name]
     return Process(
-        name=name, argv=_argv(verb), environ=_environ(plan, own), ready_url=f"http://127.0.0.1:{port}/readyz"
+        name=name,
+        argv=_argv(verb),
+        environ=_environ(plan, own),
+        ready_url=f"http://127.0.0.1:{port}/readyz",
+        stop_wave=0 if name == "gateway" else 1,
     )
 
 

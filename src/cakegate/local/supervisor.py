@@ -30,6 +30,9 @@ _ASK_SECONDS: Final = 0.03
 _BACKOFF_SECONDS: Final = (0.2, 10.0)
 #: A process that lived this long starts its backoff anew.
 _SETTLED_SECONDS: Final = 30.0
+#: Servers go last: the others end their work with them.
+_SERVERS_WAVE: Final = 9
+_LAST_WORDS_SECONDS: Final = 1.0
 _LINE_BYTES: Final = 256 * 1024
 
 
@@ -41,6 +44,7 @@ class Child(msgspec.Struct, kw_only=True):
     ready: Callable[[], Awaitable[bool]]
     stop_signal: signal.Signals
     drain_seconds: float
+    stop_wave: int
     process: asyncio.subprocess.Process | None = None
     minder: asyncio.Task[None] | None = None
     restarts: int = 0
@@ -48,7 +52,7 @@ class Child(msgspec.Struct, kw_only=True):
 
 
 class Supervisor:
-    """Children in the order in which they were added; stopped in that order by `stop`."""
+    """Children by name, kept running from `add_process` or `add_server` to `stop`."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -91,6 +95,7 @@ class Supervisor:
                 ready=ready,
                 stop_signal=signal.SIGTERM,
                 drain_seconds=process.drain_seconds,
+                stop_wave=process.stop_wave,
             )
         )
 
@@ -115,7 +120,16 @@ class Supervisor:
         async def ready() -> bool:
             return await asyncio.to_thread(servers.is_ready, server)
 
-        await self._add(Child(name=server.name, start=start, ready=ready, stop_signal=signal.SIGINT, drain_seconds=30))
+        await self._add(
+            Child(
+                name=server.name,
+                start=start,
+                ready=ready,
+                stop_signal=signal.SIGINT,
+                drain_seconds=30,
+                stop_wave=_SERVERS_WAVE,
+            )
+        )
 
     async def _add(self, child: Child) -> None:
         self._children[child.name] = child
@@ -178,14 +192,14 @@ class Supervisor:
             await asyncio.sleep(_ASK_SECONDS)
 
     async def stop(self) -> None:
-        """Stop all, one after another, in the order in which they shall go; then nothing of ours is left."""
+        """Stop all, wave after wave; then nothing of ours is left."""
         for child in self._children.values():
             child.stopping = True
             if child.minder is not None and (child.process is None or child.process.returncode is not None):
                 # It waits to start again what has ended.
                 child.minder.cancel()
-        for child in self._children.values():
-            await self._stop(child)
+        for wave in sorted({child.stop_wave for child in self._children.values()}):
+            await asyncio.gather(*(self._stop(child) for child in self._children.values() if child.stop_wave == wave))
         await self._http.close()
         os.close(self._writing_end)
         os.close(self._reading_end)
@@ -203,8 +217,10 @@ class Supervisor:
                     process.kill()
                 await process.wait()
         if child.minder is not None:
+            # It ends by itself when it has passed on the last words, unless a grandchild keeps the pipe open. Never
+            # awaited itself: one that fell over must not keep us from stopping the others.
+            await asyncio.wait({child.minder}, timeout=_LAST_WORDS_SECONDS)
             child.minder.cancel()
-            # Not awaited itself: one that fell over must not keep us from stopping the others.
             await asyncio.wait({child.minder})
 
 

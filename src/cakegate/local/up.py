@@ -72,7 +72,6 @@ async def running(options: Options, console: Console, stopping: asyncio.Event) -
         await asyncio.to_thread(stack.publish, folder, found)
         yield found
     finally:
-        _gateway_first(watch)
         await watch.stop()
         await asyncio.to_thread(stack.withdraw, folder)
         lock.release()
@@ -107,13 +106,6 @@ def _migrate(url: str) -> None:
     from cakegate.adapters.store import migrations  # noqa: PLC0415 - alembic loads while the processes start
 
     migrations.upgrade(settings.SecretUrl(url))
-
-
-def _gateway_first(watch: supervisor.Supervisor) -> None:
-    """Servers were started first and are stopped last."""
-    order = sorted(watch.children, key=lambda name: name in {"postgres", "valkey"})
-    for name in order:
-        watch.children[name] = watch.children.pop(name)
 
 
 def _wanted_ports(user: dict[str, str], options: Options) -> dict[str, int]:
