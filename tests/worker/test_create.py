@@ -1,5 +1,6 @@
 """Creating upstream: sent once, and settled by what the answer proves."""
 
+import msgspec
 import pytest
 
 from cakegate.adapters.store import breaker
@@ -96,3 +97,30 @@ async def test_after_sigterm_nothing_is_created(bakery, accepted):
     row = await bakery.create(accepted)
 
     assert (State.ACCEPTED, []) == (row.state, bakery.listed())
+
+
+async def test_without_the_marker_none_is_sent_and_an_uncertain_row_is_for_a_person(
+    bakery, accepted, sample_api, config
+):
+    plain = msgspec.structs.replace(config, upstream=msgspec.structs.replace(config.upstream, marker=False))
+    bakery.context = msgspec.structs.replace(bakery.context, config=plain)
+    sample_api.faults = Faults(drop_answer_share=1)
+
+    row = await bakery.create(accepted)
+
+    assert (State.UNCERTAIN, None) == (row.state, row.marker)
+    assert accepted.draft.image_url == bakery.listed()[0]["imageUrl"]
+    found = await bakery.context.db.fetch_one("SELECT needs_person FROM submissions")
+    assert found == {"needs_person": True}
+
+
+async def test_one_good_answer_makes_the_breaker_forget(bakery, accepted, sample_api):
+    sample_api.faults = Faults(busy_share=1)
+    await bakery.create(accepted)
+    assert 1 == (await breaker.read(bakery.context.db)).failures
+
+    sample_api.faults = Faults()
+    await bakery.due_now(accepted)
+    await bakery.create(accepted)
+
+    assert 0 == (await breaker.read(bakery.context.db)).failures

@@ -1,16 +1,20 @@
 """Judging: what each kind of picture comes to, and what trouble costs."""
 
+import asyncio
 import hashlib
+import io
+import os
+import signal
+from pathlib import Path
 
 import msgspec
 import pytest
+from PIL import Image
 
-from cakegate import settings
+from cakegate.adapters.fetcher import client as fetching
 from cakegate.adapters.store import judging, renditions
-from cakegate.domain import errors
 from cakegate.domain.renditions import Preset
 from cakegate.domain.submissions import Reason, State
-from cakegate.worker import outcomes
 
 
 async def test_a_cake_is_accepted_with_its_verdict_picture_and_renditions(bakery, cake_jpeg):
@@ -62,47 +66,60 @@ async def test_final_facts_about_a_picture_reject_it(bakery, sample_api, address
     assert (State.REJECTED, reason) == (row.state, row.reason)
 
 
-async def test_a_host_in_trouble_is_tried_later_and_counted(bakery, config, sample_api, free_tcp_port_factory):
-    row = await bakery.submit(image_url=f"{sample_api.url}/pictures/x.jpg")
-    error = errors.PictureUnreachable("503")
+async def test_a_host_in_trouble_is_tried_later_and_counted(bakery, cake_jpeg, sample_api, free_tcp_port):
+    allowed = (*bakery.context.config.fetch.allow, f"127.0.0.1:{free_tcp_port}")
+    row = await bakery.submit(image_url=f"http://127.0.0.1:{free_tcp_port}/cake.jpg")
+    fetcher = fetching.Fetcher(msgspec.structs.replace(bakery.context.config.fetch, allow=allowed))
+    judges = msgspec.structs.replace(bakery.context.judges, fetcher=fetcher)
+    bakery.context = msgspec.structs.replace(bakery.context, judges=judges)
 
-    held = await judging.claim(bakery.context.db, row.id, lease_seconds=60, holder="w")
-    what = outcomes.of_picture(error, held, config.submissions)
+    after = await bakery.judge(row)
+    at_once = await bakery.judge(row)
+    await fetcher.close()
 
-    assert isinstance(what, outcomes.Again)
-    assert (True, False) == (what.fetch_failed, what.decoder_died)
-    assert 0.7 <= what.wait_seconds <= 1.3
+    assert (State.PENDING, 1) == (after.state, after.fetch_attempts)
+    assert after.first_fetch_at is not None
+    assert after.next_attempt_at > after.updated_at
+    assert after == at_once
 
 
-@pytest.mark.parametrize(
-    ("error", "fetches", "deaths", "end"),
-    [
-        (errors.PictureUnreachable("x"), 3, 0, None),
-        (errors.PictureUnreachable("x"), 4, 0, (State.FAILED, Reason.IMAGE_UNREACHABLE)),
-        (errors.DecoderDied("x"), 0, 1, None),
-        (errors.DecoderDied("x"), 0, 2, (State.FAILED, Reason.POISON)),
-        (errors.DecoderDied("x"), 4, 1, None),
-        (errors.PictureTooLarge("x"), 0, 0, (State.REJECTED, Reason.IMAGE_TOO_LARGE)),
-    ],
+@pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="sees a child at work by its memory, as Linux shows it"
 )
-async def test_attempts_run_out_by_kind(bakery, config, error, fetches, deaths, end):
-    row = msgspec.structs.replace(
-        await bakery.submit(image_url="http://p.example/x"), fetch_attempts=fetches, decoder_deaths=deaths
-    )
+async def test_a_picture_that_kills_its_child_again_and_again_is_quarantined(bakery, large_png):
+    row = await bakery.submit(large_png, name="large.png")
+    outcome = []
+    for _ in range(3):
+        child = await bakery.context.judges.pixels._children[0].start()
+        judging_it = asyncio.create_task(bakery.judge(row))
+        await kill_at_work(child.pid, judging_it)
+        row = await judging_it
+        outcome.append((row.state, row.reason, row.decoder_deaths))
+        await bakery.due_now(row)
 
-    what = outcomes.of_picture(error, row, config.submissions)
-
-    found = (what.target, what.reason) if isinstance(what, outcomes.End) else None
-    assert end == found
+    assert [(State.PENDING, None, 1), (State.PENDING, None, 2)] == outcome[:2]
+    assert (State.FAILED, Reason.POISON) == outcome[2][:2]
 
 
-async def test_the_pause_doubles_up_to_its_cap():
-    group = settings.Submissions(retry_base_seconds=1, retry_max_seconds=10)
+@pytest.fixture(scope="session")
+def large_png() -> bytes:
+    """49 megapixels of nothing: a small file that takes a child most of a second."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (7000, 7000)).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
 
-    plain = [1, 2, 4, 8, 10, 10]
 
-    for attempts, expected in enumerate(plain):
-        assert 0.75 * expected <= outcomes.pause(attempts, group) <= 1.25 * expected
+async def kill_at_work(pid, work):
+    """Kill the child once it decodes, which its memory shows."""
+    before = resident_pages(pid)
+    while resident_pages(pid) < before + 5_000:
+        assert not work.done(), "it was quicker than we"
+        await asyncio.sleep(0.002)
+    os.kill(pid, signal.SIGKILL)
+
+
+def resident_pages(pid):
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
 
 
 async def test_a_submission_that_another_worker_holds_is_left_alone(bakery, cake_jpeg):

@@ -119,27 +119,31 @@ def observe_breaker(current: str) -> None:
         BREAKER.labels(state).set(state == current)
 
 
-class _Pool(Collector):
-    """psycopg_pool's figures, read when Prometheus asks."""
+class _Pools(Collector):
+    """psycopg_pool's figures, read when Prometheus asks; of all pools together where a process has more than one."""
 
-    def __init__(self, stats: Callable[[], Mapping[str, int]]) -> None:
-        self._stats = stats
+    def __init__(self) -> None:
+        self.watched: list[Callable[[], Mapping[str, int]]] = []
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        stats = self._stats()
+        stats = [read() for read in self.watched]
         for name, key, text in (
             ("connections", "pool_size", "Connections to Postgres."),
             ("connections_idle", "pool_available", "Connections to Postgres that are free."),
             ("requests_waiting", "requests_waiting", "Tasks that wait for a connection to Postgres."),
         ):
-            yield GaugeMetricFamily(f"cakegate_database_pool_{name}", text, value=stats.get(key, 0))
+            total = sum(each.get(key, 0) for each in stats)
+            yield GaugeMetricFamily(f"cakegate_database_pool_{name}", text, value=total)
+
+
+_pools: Final = _Pools()
+prometheus_client.REGISTRY.register(_pools)
 
 
 def watch_pool(stats: Callable[[], Mapping[str, int]]) -> Callable[[], None]:
     """Report a pool's figures; returns what ends that."""
-    collector = _Pool(stats)
-    prometheus_client.REGISTRY.register(collector)
-    return lambda: prometheus_client.REGISTRY.unregister(collector)
+    _pools.watched.append(stats)
+    return lambda: _pools.watched.remove(stats)
 
 
 class Server:

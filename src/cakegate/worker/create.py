@@ -10,6 +10,7 @@ from typing import TypeVar
 import stamina
 import structlog
 
+from cakegate import contract
 from cakegate.adapters import metrics, queue
 from cakegate.adapters.store import breaker, creating
 from cakegate.domain import cakes, errors, submissions
@@ -35,6 +36,7 @@ async def create(context: wiring.Context, message: queue.Message) -> None:
             lease_seconds=group.creating_lease_seconds,
             send_deadline_seconds=group.send_deadline_seconds,
         ),
+        marked=pace.marker,
         holder=context.holder,
     )
     if isinstance(claimed, creating.Refusal):
@@ -43,28 +45,51 @@ async def create(context: wiring.Context, message: queue.Message) -> None:
     if claimed is None:
         _log.debug("submission.not_claimed")
         return
-    settled = await _create(context, claimed, deadline=started + group.send_deadline_seconds)
+    timings = {f"queue-{contract.QUEUE_CREATE}": round(message.waited_seconds() * 1000, 3)}
+    settled, answered = await _create(context, claimed, timings, deadline=started + group.send_deadline_seconds)
     metrics.TRANSITIONS.labels(settled.state.value, settled.reason.value if settled.reason else "").inc()
     _log.info("submission.settled", state=settled.state.value, cake=settled.upstream_id, timings=settled.timings)
     if settled.state is not submissions.State.ACCEPTED:
         metrics.NEWS.labels(str(await context.postman.post(message.reply_to, settled.id)).lower()).inc()
+    await _tell_breaker(context, answered=answered)
 
 
-async def _create(context: wiring.Context, held: submissions.Submission, *, deadline: float) -> submissions.Submission:
-    """Send, and settle what follows. Each settling is tried again while the database is away and our lease lasts."""
+async def _create(
+    context: wiring.Context, held: submissions.Submission, timings: dict[str, float], *, deadline: float
+) -> tuple[submissions.Submission, bool | None]:
+    """Send, and settle what follows. Each settling is tried again while the database is away and our lease lasts.
+
+    Besides the row: whether the upstream answered sensibly; None where it was not asked.
+    """
     assert context.upstream is not None
     if context.stopping.is_set() or time.monotonic() >= deadline:
-        return await _settle(context, lambda: _give_back(context, held, wait_seconds=0, detail="not sent in time"))
-    timings: dict[str, float] = {}
-    marker = held.marker if context.config.upstream.marker else None
+        return await _settle(
+            context, lambda: _give_back(context, held, wait_seconds=0, detail="not sent in time")
+        ), None
     try:
         with metrics.stage("create", timings):
-            stored = await context.upstream.create(held.draft, marker=marker)
+            stored = await context.upstream.create(held.draft, marker=held.marker)
     except errors.UpstreamError as error:
-        return await _troubled(context, held, error, timings)
+        return await _troubled(context, held, error, timings), isinstance(error, errors.UpstreamRefused)
     with metrics.stage("settle-create"):
-        await _settle(context, lambda: breaker.succeeded(context.db))
-        return await _settle(context, lambda: _created(context, held, stored, timings))
+        return await _settle(context, lambda: _created(context, held, stored, timings)), True
+
+
+async def _tell_breaker(context: wiring.Context, *, answered: bool | None) -> None:
+    """After the row, which matters more: a breaker that misses one outcome learns from the next."""
+    group = context.config.upstream
+    try:
+        if answered:
+            await breaker.succeeded(context.db)
+        elif answered is not None:
+            await breaker.failed(
+                context.db,
+                failures=group.breaker_failures,
+                base_seconds=group.breaker_base_seconds,
+                max_seconds=group.breaker_max_seconds,
+            )
+    except errors.DatabaseUnavailable as error:
+        _log.warning("breaker.not_told", error=str(error))
 
 
 async def _settle(context: wiring.Context, what: Callable[[], Awaitable[T]]) -> T:
@@ -100,27 +125,15 @@ async def _troubled(
 ) -> submissions.Submission:
     """What the upstream's trouble proves: nothing was created, or nobody knows."""
     _log.warning("upstream.failed", kind=type(error).__name__, detail=error.detail, status=error.status)
-    group = context.config.upstream
     if isinstance(error, errors.UpstreamRefused):
-        await _settle(context, lambda: breaker.succeeded(context.db))
         return await _settle(
             context,
             lambda: creating.settle_refused(
                 context.db, held, status=error.status, detail=error.detail, actor=context.holder, timings=timings
             ),
         )
-    await _settle(
-        context,
-        lambda: breaker.failed(
-            context.db,
-            failures=group.breaker_failures,
-            base_seconds=group.breaker_base_seconds,
-            max_seconds=group.breaker_max_seconds,
-        ),
-    )
     if isinstance(error, (errors.UpstreamUnreachable, errors.UpstreamBusy)):
-        asked = getattr(error, "retry_after_seconds", None) or 0.0
-        wait = max(asked, outcomes.pause(held.create_attempts - 1, context.config.submissions))
+        wait = outcomes.create_pause(error, held, context.config.submissions)
         return await _settle(context, lambda: _give_back(context, held, wait_seconds=wait, detail=error.detail))
     return await _settle(
         context,

@@ -1,6 +1,7 @@
 """Judge one submission: claim, fetch, decode, detect, settle; tell who waits; then render."""
 
 import asyncio
+import contextlib
 from typing import Final
 
 import structlog
@@ -30,14 +31,15 @@ async def judge(context: wiring.Context, message: queue.Message) -> None:
     if held is None:
         _log.debug("submission.not_claimed")
         return
-    timings: dict[str, float] = {}
+    timings = {f"queue-{contract.QUEUE_JUDGE}": round(message.waited_seconds() * 1000, 3)}
     try:
         await _judge(context, held, message, timings)
     except errors.PictureError as error:
         await _unusable(context, held, message, error, timings)
     except asyncio.CancelledError:
-        # Told to stop before it was done: another worker may start at once.
-        await asyncio.shield(judging.release(context.db, held, wait_seconds=0, detail=None, actor=context.holder))
+        # Told to stop before it was done: another worker may start at once. A lease that is gone was settled.
+        with contextlib.suppress(errors.LeaseLost):
+            await asyncio.shield(judging.release(context.db, held, wait_seconds=0, detail=None, actor=context.holder))
         raise
 
 
@@ -125,6 +127,8 @@ async def _render(
         with metrics.stage("render"):
             await render.store(context, settled, child)
     except (errors.DecoderDied, errors.Unavailable) as error:
+        if isinstance(error, errors.DecoderDied):
+            metrics.DECODER_DEATHS.inc()
         _log.warning("picture.not_rendered", error=str(error))
         try:
             await context.work.send(contract.QUEUE_BULK, _onward(message))

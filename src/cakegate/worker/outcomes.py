@@ -60,3 +60,11 @@ def pause(attempts: int, group: settings.Submissions) -> float:
     """Seconds before the next try: doubling, capped, and spread by a quarter, lest a crowd come back as one."""
     plain = min(group.retry_max_seconds, group.retry_base_seconds * 2.0 ** min(attempts, 30))
     return plain * random.uniform(0.75, 1.25)  # noqa: S311 - spreading load, not secrecy
+
+
+def create_pause(
+    error: errors.UpstreamUnreachable | errors.UpstreamBusy, held: submissions.Submission, group: settings.Submissions
+) -> float:
+    """Seconds before a create that was not sent, or not taken, is tried again: what the upstream asks for, capped."""
+    asked = error.retry_after_seconds if isinstance(error, errors.UpstreamBusy) else None
+    return max(min(asked or 0.0, group.retry_max_seconds), pause(held.create_attempts - 1, group))

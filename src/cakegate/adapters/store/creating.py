@@ -33,12 +33,13 @@ _CAP_WAIT_SECONDS: Final = (0.2, 1.0)
 
 
 async def claim(
-    db: pool.Database, submission_id: UUID, *, pace: Pace, holder: str
+    db: pool.Database, submission_id: UUID, *, pace: Pace, holder: str, marked: bool = True
 ) -> submissions.Submission | Refusal | None:
     """Take an accepted submission under a lease; None when it is not accepted, or not yet due.
 
-    The first claim gives it the marker that all its attempts will carry. Claims go one at a time across the fleet,
-    under the breaker's row lock, so that the cap is exact.
+    The first claim gives it the marker that all its attempts will carry; without `marked` none is given, and a row has
+    a marker only if a create of it carried one: what cannot be found by a marker must not be proved absent by it.
+    Claims go one at a time across the fleet, under the breaker's row lock, so that the cap is exact.
     """
     async with db.transaction() as connection:
         gate = await breaker.lock(connection)
@@ -52,7 +53,7 @@ async def claim(
             return refusal if waits.rowcount else None
         claimed = await moves.move(
             connection, submission_id, State.ACCEPTED, State.CREATING, _CLAIM, new_token=uuid.uuid4(), actor=holder,
-            marker=secrets.token_urlsafe(16),
+            marker=secrets.token_urlsafe(16) if marked else None,
             lease_seconds=pace.lease_seconds, send_deadline=pace.send_deadline_seconds,
         )  # fmt: skip
         if claimed is not None and gate.state != "closed":
