@@ -5,6 +5,7 @@ import contextlib
 
 import httpx
 import msgspec
+import psycopg
 import pytest
 
 from cakegate import settings
@@ -72,6 +73,21 @@ class Gateway:
             if row is not None:
                 return str(row["id"])
             await asyncio.sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def gateway_database_url(postgres_url) -> str:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE gateway TEMPLATE template_cakegate STRATEGY file_copy")
+    return f"{postgres_url.rpartition('/')[0]}/gateway"
+
+
+@pytest.fixture
+def database_url(gateway_database_url) -> str:
+    """One database for all of this folder, emptied: a new one for each of so many tests would take most of the time."""
+    with psycopg.connect(gateway_database_url, autocommit=True) as connection:
+        connection.execute("TRUNCATE submissions, verdicts, transitions, renditions, blobs, deletions")
+    return gateway_database_url
 
 
 @pytest.fixture
