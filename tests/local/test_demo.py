@@ -10,11 +10,9 @@ from cakegate import drawings
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory):
+def shown(stack_folder):
     """What the demo printed, a row of its table a list of cells, and its exit status."""
-    folder = tmp_path_factory.mktemp("demo")
-    for parent in (folder, folder.parent):
-        parent.chmod(0o755)
+    folder = stack_folder("demo")
     done = subprocess.run(
         [sys.executable, "-m", "cakegate", "up", "--demo", "--exit", "--state", "state"],
         cwd=folder, capture_output=True, text=True, check=False, timeout=100, env={"COLUMNS": "200", "PATH": ""},

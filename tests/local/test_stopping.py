@@ -40,10 +40,8 @@ async def test_the_trouble_of_work_is_passed_on():
         await up.unless(asyncio.Event(), work())
 
 
-def test_a_stack_whose_reader_leaves_while_it_starts_stops_and_leaves_nothing_behind(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("head")
-    for parent in (folder, folder.parent):
-        parent.chmod(0o755)
+def test_a_stack_whose_reader_leaves_while_it_starts_stops_and_leaves_nothing_behind(stack_folder):
+    folder = stack_folder("head")
     command = [sys.executable, "-m", "cakegate", "up", "--state", "state"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as started:
         first_line = started.stdout.readline()

@@ -14,11 +14,9 @@ from cakegate import drawings
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory):
+def started(stack_folder):
     """A stack of its own, started by the command line in a folder of its own."""
-    folder = tmp_path_factory.mktemp("up")
-    for parent in (folder, folder.parent):
-        parent.chmod(0o755)
+    folder = stack_folder("up")
     log = (folder / "log").open("wb")
     process = subprocess.Popen(
         [sys.executable, "-m", "cakegate", "up", "--state", "state"], cwd=folder, stdout=log, stderr=log
