@@ -175,12 +175,14 @@ def submit(*, picture: str, name: str, comment: str, yum: int, wait: float, stat
 @click.option("--env", "form", flag_value="env", help="As .env.template.")
 def show_settings(*, form: str | None) -> None:
     """Print the settings in force, or what can be set."""
+    from cakegate import settings_pages  # noqa: PLC0415
+
     if form == "markdown":
-        click.echo(settings.as_markdown(), nl=False)
+        click.echo(settings_pages.as_markdown(), nl=False)
     elif form == "env":
-        click.echo(settings.as_env_template(), nl=False)
+        click.echo(settings_pages.as_env_template(), nl=False)
     else:
-        for line in settings.in_force(settings.from_env()):
+        for line in settings_pages.in_force(settings.from_env()):
             click.echo(line)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cakegate import settings
+from cakegate import settings, settings_pages
 from cakegate.domain import errors
 
 ROOT = Path(__file__).parents[2]
@@ -122,15 +122,17 @@ def test_every_setting_has_a_description_and_a_unit_or_plain_meaning():
 
 
 def test_the_configuration_page_is_up_to_date():
-    assert settings.as_markdown() == (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8"), "run `make docs`"
+    assert settings_pages.as_markdown() == (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8"), (
+        "run `make docs`"
+    )
 
 
 def test_the_env_template_is_up_to_date():
-    assert settings.as_env_template() == (ROOT / ".env.template").read_text(encoding="utf-8"), "run `make docs`"
+    assert settings_pages.as_env_template() == (ROOT / ".env.template").read_text(encoding="utf-8"), "run `make docs`"
 
 
 def test_the_env_template_itself_can_be_read(tmp_path):
     env_file = tmp_path / ".env"
-    env_file.write_text(settings.as_env_template().replace("\n#CAKEGATE", "\nCAKEGATE"))
+    env_file.write_text(settings_pages.as_env_template().replace("\n#CAKEGATE", "\nCAKEGATE"))
 
     assert settings.Settings() == read(env_file)

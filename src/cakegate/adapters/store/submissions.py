@@ -244,12 +244,3 @@ async def not_enqueued(db: pool.Database, ids: Iterable[UUID]) -> None:
 async def mark_rendered(db: pool.Database, submission_id: UUID) -> None:
     """Say that all renditions of this submission's picture are stored."""
     await db.execute("UPDATE submissions SET renditions_at = now() WHERE id = %(id)s", {"id": submission_id})
-
-
-async def mark_deleted(db: pool.Database, *, marker: str | None, cake_id: cakes.CakeId) -> None:
-    """Say that a created cake is gone upstream: by marker where there is one, else by id."""
-    await db.execute(
-        "UPDATE submissions SET deleted_at = now(), updated_at = now() WHERE state = 'created' AND deleted_at IS NULL"
-        " AND (marker = %(marker)s OR (%(marker)s::text IS NULL AND upstream_id = %(cake_id)s))",
-        {"marker": marker, "cake_id": cake_id},
-    )
