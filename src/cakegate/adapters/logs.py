@@ -4,6 +4,7 @@
 submission can be followed from the gateway to the writer.
 """
 
+import json
 import logging
 import re
 import sys
@@ -17,7 +18,8 @@ from cakegate import settings
 
 #: The form of W3C Trace Context's traceparent.
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
-_CREDENTIALS_IN_URL: Final = re.compile(r"(?<=://)[^/@\s]+@")
+#: `user:password@` of a URL, and the password of a libpq connection string.
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^/?#\s]+@|(?<=\bpassword=)(?:'[^']*'|[^\s'\"]+)", re.IGNORECASE)
 #: Talkative below warnings, and none of it about a submission.
 _QUIET: Final = (
     "dramatiq",
@@ -40,12 +42,17 @@ def configure(group: settings.Telemetry, *, process: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _naming(process),
         structlog.processors.StackInfoRenderer(),
+        # As text, and before the stars: an exception's message may hold an address with its password.
+        structlog.processors.format_exc_info,
         redact,
     ]
     if group.log_format == "json":
-        renderers: list[Processor] = [structlog.processors.format_exc_info, _json]
+        renderer: Processor = _json
     else:
-        renderers = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=24)]
+        # The default, rich, prints local variables.
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stdout.isatty(), pad_event_to=24, exception_formatter=structlog.dev.plain_traceback
+        )
     level = logging.getLevelNamesMapping()[group.log_level.upper()]
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -57,7 +64,7 @@ def configure(group: settings.Telemetry, *, process: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
     root = logging.getLogger()
@@ -76,17 +83,32 @@ def _naming(process: str) -> Processor:
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Stars for the credentials of URLs in any text; `settings.Secret` values print none by themselves."""
-    for key, value in event.items():
-        if isinstance(value, settings.Secret):
-            event[key] = str(value)
-        elif isinstance(value, str) and "://" in value:
-            event[key] = _CREDENTIALS_IN_URL.sub("***@", value)
-    return event
+    """Stars for credentials in any text, however deep; `settings.Secret` values print none by themselves."""
+    return {key: _starred(value) for key, value in event.items()}
+
+
+def _starred(value: Any) -> Any:
+    if isinstance(value, str):
+        return _CREDENTIALS.sub(_stars, value) if "://" in value or "=" in value else value
+    if isinstance(value, settings.Secret):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _starred(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_starred(each) for each in value]
+    return value
+
+
+def _stars(match: re.Match[str]) -> str:
+    return "***@" if match[0].endswith("@") else "***"
 
 
 def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    return msgspec.json.encode(event, enc_hook=str).decode()
+    try:
+        return msgspec.json.encode(event, enc_hook=str).decode()
+    except (UnicodeEncodeError, OverflowError, TypeError):
+        # Lone surrogates of a path that is no UTF-8, whole numbers of a hundred digits: strangers' words come here.
+        return json.dumps(event, default=str, skipkeys=True)
 
 
 def bind(*, request_id: str | None, traceparent: str | None, **more: Any) -> None:
