@@ -190,7 +190,8 @@ def document() -> dict[str, Any]:
     for path in described["paths"].values():
         for operation in path.values():
             _describe(operation, _OPERATIONS[operation["operationId"]])
-    described["components"] = {"schemas": _schemas(), "headers": _header_components()}
+    kept = described.get("components", {}).get("schemas", {})
+    described["components"] = {"schemas": {**kept, **_schemas()}, "headers": _header_components()}
     return described
 
 

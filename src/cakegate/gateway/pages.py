@@ -36,7 +36,7 @@ _PAGE_HEADERS: Final = {
 #: Litestar adds the charset to text types.
 _JAVASCRIPT: Final = "text/javascript"
 _CSS: Final = "text/css"
-_FILES: Final = {
+FILES: Final = {
     "swagger_bundle.js": _JAVASCRIPT,
     "swagger_preset.js": _JAVASCRIPT,
     "swagger_style.css": _CSS,
@@ -68,7 +68,7 @@ def _folder() -> Path:
 @functools.cache
 def _version() -> str:
     """A part of the assets' addresses, so that they may be kept for ever: their sizes change when they do."""
-    sizes = [(_folder() / name).stat().st_size for name in sorted(_FILES)] + [len(each) for each in _OWN.values()]
+    sizes = [(_folder() / name).stat().st_size for name in sorted(FILES)] + [len(each) for each in _OWN.values()]
     return f"{cakegate.__version__}-{sum(sizes):x}"
 
 
@@ -107,7 +107,7 @@ def redoc() -> Response[bytes]:
 @get("/docs-assets/{version:str}/{name:str}", include_in_schema=False)
 async def asset(request: Asked, version: FromPath[str], name: FromPath[str]) -> Response[bytes]:
     """A script or style of the pages; kept for ever under the address that the pages name."""
-    if name not in _FILES and name not in _OWN:
+    if name not in FILES and name not in _OWN:
         raise errors.PageNotFound(f"There is no asset {name[:60]!r}.")
     etag = f'"{_version()}"'
     keep = "public, max-age=31536000, immutable" if version == _version() else "no-cache"
@@ -117,7 +117,7 @@ async def asset(request: Asked, version: FromPath[str], name: FromPath[str]) -> 
     if name in _OWN:
         content, media_type = _OWN[name], _CSS if name.endswith(".css") else _JAVASCRIPT
     else:
-        content, media_type = await asyncio.to_thread((_folder() / name).read_bytes), _FILES[name]
+        content, media_type = await asyncio.to_thread((_folder() / name).read_bytes), FILES[name]
     return Response(content, media_type=media_type, headers=headers)
 
 

@@ -189,7 +189,8 @@ def _methods() -> dict[str, str]:
     return {path.replace(":str}", "}"): ", ".join(sorted(methods)) for path, methods in found.items()}
 
 
-_METHODS: Final = _methods()
+#: What Allow says of each path.
+METHODS: Final = _methods()
 
 
 # Litestar's own answer to OPTIONS names the methods of the first handler of a path alone (2.25).
@@ -202,7 +203,7 @@ _METHODS: Final = _methods()
 )
 def options(request: Asked) -> Response[None]:
     """The methods of an address."""
-    return Response(None, status_code=204, headers={"Allow": _METHODS[request.scope["path_template"]]})
+    return Response(None, status_code=204, headers={"Allow": METHODS[request.scope["path_template"]]})
 
 
 API: Final = (options, *_ENDPOINTS)
