@@ -89,6 +89,10 @@ class Gateway(Group, frozen=True, kw_only=True):
     port: Annotated[Port, Meta(description="Port of the public API.")] = contract.GATEWAY_PORT
     max_body_bytes: Annotated[Bytes, Meta(description="Largest request body.")] = MIB
     body_seconds: Annotated[PositiveSeconds, Meta(description="Time for a request body to come in.")] = 15.0
+    keep_alive_seconds: Annotated[
+        PositiveSeconds,
+        Meta(description="How long a connection may be idle; longer than a proxy in front keeps its own (often 60)."),
+    ] = 75.0
     wait_seconds: Annotated[
         Seconds, Meta(description="How long a POST waits for its end unless it says `Prefer: wait=N`.")
     ] = 10.0

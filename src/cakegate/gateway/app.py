@@ -6,7 +6,7 @@ import errno
 import signal
 import socket
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Any
 
 import structlog
 import uvloop
@@ -23,9 +23,6 @@ from cakegate.domain import errors
 from cakegate.gateway import accepting, edge, pages, routes, wiring
 
 _log = structlog.get_logger()
-
-#: Time for the request line and headers of one request, milliseconds.
-_HEADER_READ_MS: Final = 10_000
 
 
 def run(config: settings.Settings) -> None:
@@ -66,7 +63,11 @@ async def _serve(config: settings.Settings) -> None:
         async with listening(config.gateway, application) as serving:
             gate.readiness.ready()
             _log.info("gateway.started", url=f"http://{config.gateway.host}:{config.gateway.port}")
-            await asyncio.wait({serving, asyncio.ensure_future(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
+            told = asyncio.create_task(stopping.wait())
+            await asyncio.wait({serving, told}, return_when=asyncio.FIRST_COMPLETED)
+            told.cancel()
+            if not stopping.is_set():
+                raise RuntimeError("The HTTP server ended by itself.") from _error_of(serving)
             # Nobody is sent here any more; who waits for an end learns where to ask for it.
             gate.readiness.drain()
             application.draining = True
@@ -94,8 +95,10 @@ async def listening(group: settings.Gateway, application: edge.Edge) -> AsyncIte
             _log.warning("gateway.cut_off", after_seconds=group.drain_seconds)
             serving.cancel()
             await asyncio.wait({serving})
-    if not serving.cancelled() and (error := serving.exception()) is not None:
-        raise error
+
+
+def _error_of(serving: "asyncio.Task[None]") -> BaseException | None:
+    return serving.exception() if serving.done() and not serving.cancelled() else None
 
 
 def _server(group: settings.Gateway, application: edge.Edge) -> Any:
@@ -106,7 +109,9 @@ def _server(group: settings.Gateway, application: edge.Edge) -> Any:
         port=group.port,
         interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_READ_MS),
+        # It counts from the end of one request to the end of the next one's headers, so it is the keep-alive too: a
+        # proxy whose own is longer would send requests into connections that we are closing.
+        http1_settings=HTTP1Settings(header_read_timeout=int(group.keep_alive_seconds * 1000)),
         websockets=False,
         backlog=group.backlog,
         # Its own handlers would write past our logs' form; below an error it only says that it starts and stops.
