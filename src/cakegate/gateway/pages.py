@@ -38,7 +38,6 @@ _JAVASCRIPT: Final = "text/javascript"
 _CSS: Final = "text/css"
 FILES: Final = {
     "swagger_bundle.js": _JAVASCRIPT,
-    "swagger_preset.js": _JAVASCRIPT,
     "swagger_style.css": _CSS,
     "redoc.js": _JAVASCRIPT,
 }
@@ -48,8 +47,9 @@ _OWN: Final = {
     url: "/schema/openapi.json",
     dom_id: "#swagger-ui",
     deepLinking: true,
-    presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
+    presets: [SwaggerUIBundle.presets.apis],
     layout: "BaseLayout",
+    validatorUrl: null,
   });
 };
 """,
@@ -89,8 +89,7 @@ def _page(head: str, body: str) -> Response[bytes]:
 def swagger() -> Response[bytes]:
     """Swagger UI."""
     scripts = "".join(
-        f'<script src="{_address(name)}"></script>\n'
-        for name in ("swagger_bundle.js", "swagger_preset.js", "swagger_start.js")
+        f'<script src="{_address(name)}"></script>\n' for name in ("swagger_bundle.js", "swagger_start.js")
     )
     return _page(
         f'<link rel="stylesheet" href="{_address("swagger_style.css")}">\n', f'<div id="swagger-ui"></div>\n{scripts}'
