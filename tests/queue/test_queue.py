@@ -45,6 +45,9 @@ def test_what_we_override_of_dramatiq_is_still_there():
     script = dramatiq_redis._scripts["dispatch"].decode()
     assert 'namespace .. ":__acks__." .. worker_id' in script
     assert 'acks .. "." .. queue_name' in script
+    # What our `put` does in its place.
+    assert 'redis.call("hset", queue_messages, message_id, message_data)' in script
+    assert 'redis.call("rpush", queue_full_name, message_id)' in script
 
 
 async def test_messages_arrive_whole(work, consumers):

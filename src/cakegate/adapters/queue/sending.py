@@ -21,6 +21,10 @@ _ENQUEUE_THREADS: Final = 4
 _EPOCH_KEY: Final = "cakegate:epoch"
 
 
+#: Messages that are put on a queue in one round trip.
+_BATCH: Final = 100
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """What travels: a submission's id, what ties its logs together, and the mailbox that waits for news of it.
 
@@ -36,6 +40,16 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     def waited_seconds(self) -> float:
         """How long it has been on its way, as far as the two machines' clocks agree."""
         return max(0.0, time.time() - self.sent_at)
+
+
+def _envelope(queue_name: str, message: Message) -> Any:
+    return dramatiq.Message(
+        queue_name=queue_name,
+        actor_name=ACTORS[queue_name],
+        args=(),
+        kwargs=msgspec.to_builtins(message),
+        options={},
+    )
 
 
 class Depth(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +87,7 @@ class Queue:
 
     async def send_many(self, queue_name: str, messages: Sequence[Message]) -> None:
         """Put messages on a queue, for the sweeper, which can wait. Raises `QueueUnavailable`: none or some arrived."""
-        seconds = self._timeout_seconds * (1 + len(messages))
+        seconds = self._timeout_seconds * (1 + len(messages) // _BATCH)
         await self._run(self._enqueue, queue_name, messages, seconds=seconds)
 
     async def depths(self) -> dict[str, Depth]:
@@ -105,16 +119,8 @@ class Queue:
             raise errors.QueueUnavailable("Redis did not answer in time.") from error
 
     def _enqueue(self, queue_name: str, messages: Sequence[Message]) -> None:
-        for message in messages:
-            self._broker.enqueue(
-                dramatiq.Message(
-                    queue_name=queue_name,
-                    actor_name=ACTORS[queue_name],
-                    args=(),
-                    kwargs=msgspec.to_builtins(message),
-                    options={},
-                )
-            )
+        for start in range(0, len(messages), _BATCH):
+            self._broker.put(queue_name, [_envelope(queue_name, each) for each in messages[start : start + _BATCH]])
 
     def _depths(self) -> dict[str, Depth]:
         names = {name: f"{contract.QUEUE_NAMESPACE}:{name}" for name in contract.QUEUES}
