@@ -18,7 +18,13 @@ def argv(reading_end: int, command: list[str]) -> list[str]:
 def main() -> int:
     """Run the command; pass signals on; end it when the pipe's other end closes."""
     reading_end = int(sys.argv[1])
-    process = subprocess.Popen(sys.argv[2:])
+    # Held back until there is a process to pass them to: one that came in between would leave it without a guard.
+    passed_on = {signal.SIGINT, signal.SIGTERM}
+    held_back = signal.pthread_sigmask(signal.SIG_BLOCK, passed_on)
+    # No thread runs yet, so that this is safe between fork and exec.
+    process = subprocess.Popen(  # noqa: PLW1509
+        sys.argv[2:], preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
+    )
 
     def watch() -> None:
         while os.read(reading_end, 1):
@@ -26,8 +32,9 @@ def main() -> int:
         process.send_signal(signal.SIGINT)
 
     threading.Thread(target=watch, daemon=True).start()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in passed_on:
         signal.signal(number, lambda received, _frame: process.send_signal(received))
+    signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
     return process.wait()
 
 
