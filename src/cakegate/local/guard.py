@@ -22,8 +22,9 @@ def main() -> int:
     passed_on = {signal.SIGINT, signal.SIGTERM}
     held_back = signal.pthread_sigmask(signal.SIG_BLOCK, passed_on)
     # No thread runs yet, so that this is safe between fork and exec.
-    process = subprocess.Popen(  # noqa: PLW1509
-        sys.argv[2:], preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
+    process = subprocess.Popen(
+        sys.argv[2:],
+        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, held_back),  # noqa: PLW1509
     )
 
     def watch() -> None:
