@@ -67,3 +67,37 @@ async def test_a_redis_that_is_away_is_no_error_for_the_postman(free_tcp_port):
 
     assert not await away.post("cakegate:mail:x", uuid.uuid4())
     await away.close()
+
+
+async def test_the_reader_outlives_a_line_that_is_cut(group, by_line, line, postman):
+    async with reading(by_line) as (box, news):
+        first, second = uuid.uuid4(), uuid.uuid4()
+        await postman.post(box.address, first)
+        assert first == await news.get()
+
+        line.cut()
+        await postman.post(box.address, second)
+
+        assert second == await asyncio.wait_for(news.get(), 5)
+
+
+async def test_the_reader_ends_at_once_also_while_redis_is_away(free_tcp_port):
+    box = mailbox.Mailbox(settings.Redis(url=settings.SecretUrl(f"redis://127.0.0.1:{free_tcp_port}")))
+    reader = asyncio.create_task(box.run(lambda _: None))
+    await asyncio.sleep(0.5)  # by now it pauses between two tries
+
+    await box.close()
+
+    await asyncio.wait_for(reader, 0.15)
+
+
+async def test_a_postman_does_not_wait_for_a_redis_that_hangs(by_line, line):
+    slow = mailbox.Postman(by_line)
+    assert await slow.post("cakegate:mail:x", uuid.uuid4())
+    line.answers.clear()
+
+    started = asyncio.get_running_loop().time()
+    assert not await slow.post("cakegate:mail:x", uuid.uuid4())
+
+    assert asyncio.get_running_loop().time() - started < 2
+    await slow.close()

@@ -235,6 +235,18 @@ async def test_a_worker_stops_also_when_redis_is_away(monkeypatch, consumers, by
     assert not any(thread.is_alive() for thread in [*worker.workers, *worker.consumers.values()])
 
 
+async def test_rings_that_are_for_nothing_are_dropped_and_later_ones_heard(work, consumers):
+    client = work._broker.client
+    client.rpush("cakegate:bell:judge", *[b"1"] * 60)
+
+    consumers.start()
+
+    await until(lambda: client.llen("cakegate:bell:judge") == 0)
+    known = message()
+    await work.send("judge", known)
+    await until(lambda: known.submission_id in consumers.seen)
+
+
 async def test_the_age_of_what_waits_is_known(work):
     await work.send("judge", message(sent_at=time.time() - 100))
     await work.send("judge", message())

@@ -4,6 +4,7 @@ News are hints and may be lost; whoever waits also asks Postgres.
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 from typing import Final
@@ -62,7 +63,8 @@ class Mailbox:
                 if self._closed.is_set():
                     return
                 _log.warning("mailbox.unreachable", error=type(error).__name__, again_seconds=pause)
-                await asyncio.sleep(pause)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._closed.wait(), pause)
                 pause = min(pause * 2, _BACKOFF_SECONDS[1])
                 continue
             if found is not None:

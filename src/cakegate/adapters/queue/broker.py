@@ -26,8 +26,7 @@ _BELL_LENGTH: Final = 64
 _RING_PAUSE_SECONDS: Final = 0.05
 #: How often a consumer looks for messages that it holds by Redis's word alone.
 _STRAYS_SECONDS: Final = 30.0
-
-
+#: Drops the rings of a queue if it is empty.
 _HUSH: Final = "if redis.call('llen', KEYS[1]) == 0 then redis.call('del', KEYS[2]) end"
 
 
@@ -129,8 +128,8 @@ class _Consumer(_RedisConsumer):
         finally:
             slots.fill(self.queue_name, map(_id, self.message_cache), reserved=wanted)
         if len(fetched) == wanted and time.monotonic() >= self._ring_due:
-            # There may be more than we could take, and fewer rings than messages: wake another. Not every time: a busy
-            # fleet would ring for nobody (measured: half the throughput of a drain).
+            # There may be more than we could take, and fewer rings than messages: wake another. Not every time: where
+            # all are busy, nobody listens.
             self.broker.ring(self.queue_name)
             self._ring_due = time.monotonic() + _RING_PAUSE_SECONDS
         if fetched:
