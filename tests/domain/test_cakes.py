@@ -161,3 +161,17 @@ def test_what_can_be_nobodys_id_is_no_cake(text):
 @pytest.mark.parametrize("text", ["7", "a-b_c", "lemon cake", "..7", "crème", "x" * 200])
 def test_ids_are_numbers_or_text(text):
     assert text == cakes.check_id(text)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("http://p.example/A.jpg", "http://p.example/A.jpg#cakegate=" + "t" * 22, True),
+        ("HTTP://P.Example/A.jpg", "http://p.example/A.jpg", True),
+        ("http://p.example/A.jpg", "http://p.example/a.jpg", False),
+        ("http://p.example/a.jpg", "https://p.example/a.jpg", False),
+        ("http://p.example/a.jpg?x=1", "http://p.example/a.jpg", False),
+    ],
+)
+def test_two_spellings_of_one_address_are_one_picture(one, other, same):
+    assert same == cakes.same_picture(one, other)

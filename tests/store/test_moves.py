@@ -86,6 +86,18 @@ async def test_no_more_creates_are_claimed_than_the_fleet_may_have(db, put):
     assert (4, {"cap"}) == (len(refusals), {refusal.why for refusal in refusals})
 
 
+async def test_a_late_message_does_not_shorten_a_wait_that_the_upstream_asked_for(db, put):
+    held = await put.creating()
+    waiting = await creating.give_back(db, held, wait_seconds=300, detail="429", actor="w")
+    for _ in range(3):
+        await breaker.failed(db, failures=3, base_seconds=1, max_seconds=1)
+
+    refusal = await creating.claim(db, held.id, pace=PACE, holder="w")
+
+    assert refusal is None
+    assert waiting.next_attempt_at == (await submissions.get(db, held.id)).next_attempt_at
+
+
 async def test_the_created_cake_is_kept_with_its_id(db, put):
     row = await put.created("7")
 

@@ -7,7 +7,7 @@ does not take every process out of service at once.
 import asyncio
 import enum
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -16,6 +16,7 @@ from cakegate import contract, settings
 from cakegate.adapters import metrics
 from cakegate.domain import errors
 
+T = TypeVar("T")
 Check = Callable[[], Awaitable[Any]]
 
 _CHECK_SECONDS: Final = 2.0
@@ -62,7 +63,7 @@ class Readiness:
         if self._schema_ok:
             return "ok"
         try:
-            found = await asyncio.wait_for(self._schema(), _CHECK_SECONDS)
+            found = await _answered(self._schema())
         except (errors.Unavailable, TimeoutError):
             return "unknown: the database does not answer"
         if found is None or found < contract.SCHEMA_VERSION:
@@ -71,9 +72,23 @@ class Readiness:
         return "ok"
 
 
+async def _answered(asked: Awaitable[T]) -> T:
+    """What was asked for; `TimeoutError` at once when the time is over, whatever its cancelling takes.
+
+    A frozen dependency must not keep the probe waiting: whoever asks would take all of us out of service.
+    """
+    task = asyncio.ensure_future(asked)
+    done, _ = await asyncio.wait({task}, timeout=_CHECK_SECONDS)
+    if not done:
+        task.cancel()
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        raise TimeoutError
+    return task.result()
+
+
 async def _state(check: Check) -> str:
     try:
-        await asyncio.wait_for(check(), _CHECK_SECONDS)
+        await _answered(check())
     except (errors.CakegateError, TimeoutError) as error:
         return f"down: {type(error).__name__}"
     return "up"

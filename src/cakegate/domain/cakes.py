@@ -141,6 +141,17 @@ def _defragged(url: str) -> str:
     return url.partition("#")[0]
 
 
+def same_picture(one: str, other: str) -> bool:
+    """Whether two addresses name one picture: scheme and host in any case (RFC 3986 §6.2.2.1), fragments aside."""
+    return _comparable(one) == _comparable(other)
+
+
+def _comparable(url: str) -> str:
+    scheme, separator, rest = _defragged(url).partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme.lower()}{separator}{host.lower()}{slash}{path}"
+
+
 def with_marker(image_url: str, token: str) -> str:
     """The address with our marker as its fragment; no server ever sees a fragment (RFC 9110 §4.2.5)."""
     return f"{_defragged(image_url)}#{_MARKER_PREFIX}{token}"

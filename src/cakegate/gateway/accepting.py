@@ -40,7 +40,6 @@ class Acceptor:
             IdempotencyMismatch: the key belongs to another body.
         """
         until = asyncio.get_running_loop().time() + wait.seconds
-        await self._check_room()
         ids = tracing.current()
         new = rows.NewSubmission(
             id=submissions.SubmissionId(uuid.uuid4()),
@@ -51,20 +50,26 @@ class Acceptor:
             idempotency_seconds=self._group.idempotency_seconds,
         )
         with metrics.stage("store"):
-            inserted = await self._insert(new)
+            inserted = await self._known(new) if await self._is_full() else await self._insert(new)
         if inserted.fresh:
             metrics.ACCEPTED.labels(new.source).inc()
             _log.info("submission.accepted", submission_id=str(inserted.submission.id))
         return await self._finish(inserted, until=until, waits=wait.seconds > 0)
 
-    async def _check_room(self) -> None:
-        """Raise `Overloaded` while more submissions wait to be judged than we promise to hold."""
+    async def _is_full(self) -> bool:
+        """Whether more submissions wait to be judged than we promise to hold."""
         if monotonic() - self._counted_at >= _COUNT_SECONDS:
             self._counted_at = monotonic()
             most = self._group.max_pending
             self._full = await rows.count_pending(self._gate.db, cap=most) >= most
-        if self._full:
+        return self._full
+
+    async def _known(self, new: rows.NewSubmission) -> rows.Inserted:
+        """In a full house: what was taken in before is told as ever, so that a client may repeat safely."""
+        known = await rows.named_by_key(self._gate.db, new) if new.idempotency_key is not None else None
+        if known is None:
             raise errors.Overloaded("Too many submissions wait to be judged.", retry_after_seconds=30)
+        return rows.Inserted(submission=known, fresh=False)
 
     async def _insert(self, new: rows.NewSubmission) -> rows.Inserted:
         """The same insert again for as long as its outcome is unknown: with the same id it is the same row."""

@@ -22,7 +22,7 @@ async def replace(gate: wiring.Gate, cake_id: cakes.CakeId, change: bodies.Chang
     field = gate.config.upstream.image_url_field
     stored = await gate.upstream.get(cake_id)
     address = stored.item.get(field)
-    if change.image_url is not None and change.image_url != str(address).partition("#")[0]:
+    if change.image_url is not None and not cakes.same_picture(change.image_url, str(address)):
         raise errors.PictureChanged("Every picture is judged: submit the cake anew with its new picture.")
     changed = {**stored.item, "name": change.name, "comment": change.comment, "yumFactor": change.yum_factor}
     written = await gate.upstream.replace(stored.id, changed)

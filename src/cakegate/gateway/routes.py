@@ -153,9 +153,13 @@ async def get_image(request: Asked, cake_id: CakeId, platform: Platform = pictur
 async def get_submission(request: Asked, submission_id: SubmissionId) -> Response[bytes]:
     """Where a submission is: still in work, waiting for a person, or how it ended."""
     try:
-        found = await rows.get(_gate(request).db, UUID(submission_id))
+        known = UUID(submission_id)
     except ValueError:
         raise errors.SubmissionNotFound(submission_id) from None
+    if str(known) != submission_id.lower():
+        # Braces, `urn:uuid:` and other digits: one submission has one address.
+        raise errors.SubmissionNotFound(submission_id)
+    found = await rows.get(_gate(request).db, known)
     return respond(request, answers.to_get(found))
 
 

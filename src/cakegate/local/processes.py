@@ -84,6 +84,9 @@ def _environ(plan: Plan, own: Mapping[str, str]) -> dict[str, str]:
         "CAKEGATE_TELEMETRY_LOG_FORMAT": "console",
         "CAKEGATE_WORKER_THREADS": "2",
         "CAKEGATE_DATABASE_POOL_MIN": "2",
+        # Below the time after which the supervisor kills: what cannot end gives its leases back.
+        "CAKEGATE_GATEWAY_DRAIN_SECONDS": "8",
+        "CAKEGATE_WORKER_SHUTDOWN_SECONDS": "10",
     }
     tying = {
         "CAKEGATE_GATEWAY_PORT": str(plan.ports["gateway"]),

@@ -26,9 +26,17 @@ _STATE = click.option(
 )  # fmt: skip
 
 
+#: Columns where nobody looks at a screen.
+_PIPE_WIDTH = 240
+
+
 def _plain_console() -> Console:
-    """What clients wrote is shown as they wrote it: a name like `[/b]` is no markup."""
-    return Console(highlight=False, markup=False, emoji=False)
+    """What clients wrote is shown as they wrote it: a name like `[/b]` is no markup.
+
+    A file or a pipe has no width: lines are left whole for whoever reads them there.
+    """
+    console = Console(highlight=False, markup=False, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=_PIPE_WIDTH)
 
 
 def _me() -> str:

@@ -60,7 +60,7 @@ async def _stand(group: settings.Scheduler, db: pool.Database, work: queue.Queue
                     _log.info("scheduler.elected")
                     metrics.LEADER.set(1)
                     await _lead(group, leader, sweep.Sweeper(group, db, work), stopping)
-        except errors.DatabaseUnavailable as error:
+        except (errors.DatabaseUnavailable, TimeoutError) as error:
             _log.warning("database.unavailable", error=str(error))
         metrics.LEADER.set(0)
         await _pause(stopping, group.sweep_seconds)

@@ -47,7 +47,9 @@ async def claim(
         if refusal is not None:
             waits = await connection.execute(
                 b"UPDATE submissions SET next_attempt_at = now() + %(wait)s * interval '1 second',"
-                b" enqueued_at = NULL, enqueue_count = 0 WHERE id = %(id)s AND state = 'accepted'",
+                b" enqueued_at = NULL, enqueue_count = 0 WHERE id = %(id)s AND state = 'accepted'"
+                # A late message must not shorten a wait that the upstream asked for.
+                b" AND (next_attempt_at IS NULL OR next_attempt_at <= now())",
                 {"id": submission_id, "wait": refusal.wait_seconds},
             )
             return refusal if waits.rowcount else None

@@ -1,11 +1,16 @@
 """One leader at a time, by a session-level advisory lock: Postgres takes it back when its holder's connection ends."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 import psycopg
 
 from cakegate.adapters.store import pool
+
+#: A leader whose database does not answer for so long steps down; another may stand on another connection.
+_ANSWER_SECONDS: Final = 10.0
 
 
 class Leadership:
@@ -17,8 +22,9 @@ class Leadership:
     async def check(self) -> bool:
         """Whether the lock is still ours: the connection that holds it answers."""
         try:
-            await self._connection.execute(b"SELECT 1")
-        except psycopg.OperationalError:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._connection.execute(b"SELECT 1")
+        except (psycopg.OperationalError, TimeoutError):
             return False
         return True
 
@@ -28,10 +34,11 @@ async def candidacy(db: pool.Database, *, key: int) -> AsyncIterator[Leadership 
     """Try to lead: None where another leads. The lock is given back on leaving the block.
 
     Raises:
-        DatabaseUnavailable: Postgres cannot be asked.
+        DatabaseUnavailable, TimeoutError: Postgres cannot be asked, or does not answer.
     """
-    async with db.connection() as connection:
-        found = await pool.rows(connection, "SELECT pg_try_advisory_lock(%(key)s) AS ours", {"key": key})
+    async with db.connection(limited=False) as connection:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            found = await pool.rows(connection, "SELECT pg_try_advisory_lock(%(key)s) AS ours", {"key": key})
         if not found[0]["ours"]:
             yield None
             return
@@ -39,4 +46,5 @@ async def candidacy(db: pool.Database, *, key: int) -> AsyncIterator[Leadership 
             yield Leadership(connection)
         finally:
             if not connection.broken:
-                await connection.execute(b"SELECT pg_advisory_unlock(%(key)s)", {"key": key})
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    await connection.execute(b"SELECT pg_advisory_unlock(%(key)s)", {"key": key})

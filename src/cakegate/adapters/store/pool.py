@@ -4,9 +4,11 @@ Connections are in autocommit: a single statement needs no BEGIN and COMMIT of i
 goes through `transaction()`.
 """
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import psycopg
@@ -22,6 +24,8 @@ Connection = psycopg.AsyncConnection[DictRow]
 
 _log = structlog.get_logger()
 
+T = TypeVar("T")
+
 set_json_dumps(msgspec.json.encode)
 set_json_loads(msgspec.json.decode)
 
@@ -29,8 +33,9 @@ set_json_loads(msgspec.json.decode)
 class Database:
     """A pool of connections; open it with `Database.open`, hand it to the functions of this package."""
 
-    def __init__(self, pool: AsyncConnectionPool[Connection]) -> None:
+    def __init__(self, pool: AsyncConnectionPool[Connection], *, most_seconds: float) -> None:
         self._pool = pool
+        self._most_seconds = most_seconds
 
     @classmethod
     async def open(cls, group: settings.Database, *, application_name: str) -> "Database":
@@ -59,7 +64,8 @@ class Database:
             open=False,
         )
         await pool.open(wait=False)
-        return cls(pool)
+        # A server that is frozen keeps its connections and its clock stands still: the limit must be ours as well.
+        return cls(pool, most_seconds=group.pool_wait_seconds + group.statement_timeout_seconds)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -70,17 +76,22 @@ class Database:
         return self._pool.get_stats()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """A connection in autocommit.
+    async def connection(self, *, limited: bool = True) -> AsyncIterator[Connection]:
+        """A connection in autocommit, for a few statements, or for as long as one likes where not `limited`.
 
         Raises:
-            DatabaseUnavailable: none came in time, or it broke in use.
+            DatabaseUnavailable: none came in time, it broke in use, or the statements took too long.
         """
         sent = False
+        limit = asyncio.timeout(self._most_seconds if limited else None)
         try:
-            async with self._pool.connection() as connection:
+            async with limit, self._pool.connection() as connection:
                 sent = True
                 yield connection
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise errors.DatabaseUnavailable("The database does not answer.", outcome_unknown=sent) from error
         except (PoolTimeout, PoolClosed) as error:
             raise errors.DatabaseUnavailable("The database has no connection for us.") from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
@@ -99,6 +110,9 @@ class Database:
 
     async def fetch(self, query: str, parameters: dict[str, Any] | None = None) -> list[DictRow]:
         """All rows of one statement, in autocommit."""
+        return await self._bounded(self._fetch(query, parameters))
+
+    async def _fetch(self, query: str, parameters: dict[str, Any] | None) -> list[DictRow]:
         async with self.connection() as connection:
             return await rows(connection, query, parameters)
 
@@ -109,8 +123,39 @@ class Database:
 
     async def execute(self, query: str, parameters: dict[str, Any] | None = None) -> int:
         """Run one statement that returns no rows, in autocommit; how many rows it touched."""
+        return await self._bounded(self._execute(query, parameters))
+
+    async def _execute(self, query: str, parameters: dict[str, Any] | None) -> int:
         async with self.connection() as connection:
             return (await connection.execute(query.encode(), parameters)).rowcount
+
+    async def _bounded(self, work: Coroutine[Any, Any, T]) -> T:
+        """`work`'s result, waited for no longer than the limit.
+
+        Cancelled in the middle of a statement, psycopg 3.3 takes up to ten seconds to ask a frozen server to stop. It
+        does so in a task of its own, behind our back.
+        """
+        task = asyncio.create_task(work)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=self._most_seconds)
+        except asyncio.CancelledError:
+            _abandon(task)
+            raise
+        if not done:
+            _abandon(task)
+            raise errors.DatabaseUnavailable("The database does not answer.", outcome_unknown=True)
+        return task.result()
+
+
+def _abandon(task: "asyncio.Task[Any]") -> None:
+    """Cancel a task whose end nobody waits for; its error, if any, is not reported as never retrieved."""
+
+    def retrieve(ended: "asyncio.Task[Any]") -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            ended.exception()
+
+    task.cancel()
+    task.add_done_callback(retrieve)
 
 
 async def rows(connection: Connection, query: str, parameters: dict[str, Any] | None = None) -> list[DictRow]:

@@ -119,15 +119,9 @@ async def insert(db: pool.Database, new: NewSubmission) -> Inserted:
         row = await db.fetch_one(f"{_SELECT} WHERE s.id = %(id)s", {"id": new.id})
         if row is not None:
             return Inserted(submission=from_row(row), fresh=True)
-        found = await db.fetch_one(
-            "SELECT id, request_digest, idempotency_expires_at <= now() AS expired"
-            " FROM submissions WHERE idempotency_key = %(key)s",
-            {"key": new.idempotency_key},
-        )
-        if found is not None and not found["expired"]:
-            if found["request_digest"] != new.digest:
-                raise errors.IdempotencyMismatch("This Idempotency-Key was used before with another body.")
-            return Inserted(submission=await get(db, found["id"]), fresh=False)
+        known = await named_by_key(db, new)
+        if known is not None:
+            return Inserted(submission=known, fresh=False)
         # The key is past its lifetime (or was freed this moment): free it and insert again.
         await db.execute(
             "UPDATE submissions SET idempotency_key = NULL"
@@ -168,6 +162,23 @@ def _insert_parameters(new: NewSubmission) -> dict[str, Any]:
         "digest": new.digest if keyed else None,
         "seconds": new.idempotency_seconds if keyed else None,
     }
+
+
+async def named_by_key(db: pool.Database, new: NewSubmission) -> submissions.Submission | None:
+    """The submission that an Idempotency-Key names within its lifetime.
+
+    Raises:
+        IdempotencyMismatch: the key is in use with another body.
+    """
+    found = await db.fetch_one(
+        "SELECT id, request_digest FROM submissions WHERE idempotency_key = %(key)s AND idempotency_expires_at > now()",
+        {"key": new.idempotency_key},
+    )
+    if found is None:
+        return None
+    if found["request_digest"] != new.digest:
+        raise errors.IdempotencyMismatch("This Idempotency-Key was used before with another body.")
+    return await get(db, found["id"])
 
 
 async def get(db: pool.Database, submission_id: UUID) -> submissions.Submission:

@@ -1,0 +1,83 @@
+"""A database that is away, or there and frozen: both are said so within a bound."""
+
+import asyncio
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from cakegate import settings
+from cakegate.adapters import probes
+from cakegate.adapters.store import pool
+from cakegate.domain import errors
+from cakegate.local import servers
+
+
+async def test_a_database_that_is_away_is_said_so_within_the_wait(free_tcp_port):
+    group = settings.Database(
+        url=settings.SecretUrl(f"postgresql://u:hunter2@127.0.0.1:{free_tcp_port}/x"), pool_wait_seconds=0.3
+    )
+    db = await pool.Database.open(group, application_name="tests")
+
+    started = time.monotonic()
+    with pytest.raises(errors.DatabaseUnavailable) as caught:
+        await db.fetch("SELECT 1")
+    assert time.monotonic() - started < 2
+    assert (False, False) == (caught.value.outcome_unknown, "hunter2" in str(caught.value))
+    await db.close()
+
+
+@pytest.fixture
+async def frozen(tmp_path_factory):
+    """A pool on a Postgres of its own whose processes are stopped, as on a node that lost its disk."""
+    folder = tmp_path_factory.mktemp("frozen")
+    for parent in (folder, folder.parent):
+        parent.chmod(0o755)
+    server = servers.postgres(folder / "postgres", port=servers.free_port(), durable=False)
+    with servers.running(server, log=folder / "log"):
+        group = settings.Database(
+            url=settings.SecretUrl(server.url),
+            pool_min=1,
+            pool_max=2,
+            pool_wait_seconds=0.5,
+            statement_timeout_seconds=0.5,
+        )
+        db = await pool.Database.open(group, application_name="tests")
+        await db.ping()
+        port = server.url.rpartition(":")[2].partition("/")[0]
+        main = next(p for p in psutil.process_iter(["cmdline"]) if port in (p.info["cmdline"] or []))
+        family = [main.pid, *(child.pid for child in main.children())]
+        for pid in family:
+            os.kill(pid, signal.SIGSTOP)
+        yield db
+        for pid in family:
+            os.kill(pid, signal.SIGCONT)
+        await db.close()
+
+
+async def test_a_database_that_is_frozen_costs_no_request_more_than_the_limit(frozen):
+    started = time.monotonic()
+    asked = [frozen.fetch("SELECT 1"), frozen.execute("SELECT 1"), frozen.ping()]
+    results = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert {errors.DatabaseUnavailable} == {type(result) for result in results}
+    assert time.monotonic() - started < 3
+
+
+async def test_a_probe_of_a_frozen_database_answers_in_time(frozen, monkeypatch):
+    monkeypatch.setattr(probes, "_CHECK_SECONDS", 0.2)
+
+    async def version():
+        return "0001"
+
+    readiness = probes.Readiness(schema=version, checks={"postgres": frozen.ping})
+    readiness.ready()
+
+    started = time.monotonic()
+    ready, report = await readiness.report()
+
+    assert ready
+    assert report["dependencies"]["postgres"].startswith("down")
+    assert time.monotonic() - started < 1
