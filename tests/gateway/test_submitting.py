@@ -7,6 +7,7 @@ import re
 from time import perf_counter
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 import redis
 
@@ -213,6 +214,20 @@ async def test_a_full_house_takes_nothing_more_in(start):
     assert (503, "overloaded") == (answer.status_code, slug(answer))
     assert 0 < int(answer.headers["retry-after"])
     assert 2 == await submissions.count_pending(gateway.db, cap=10)
+
+
+async def test_a_full_house_still_tells_what_it_took_in_before(start):
+    gateway = await start(gateway={"max_pending": 1})
+    known = msgspec.structs.replace(new_submission(), idempotency_key="k")
+    await submissions.insert(gateway.db, known)
+    words = {"name": known.draft.name, "comment": known.draft.comment, "imageUrl": known.draft.image_url}
+
+    repeated = await gateway.submit(key="k", **words, yumFactor=known.draft.yum_factor)
+    other = await gateway.submit(key="k", **words, yumFactor=5)
+
+    assert (202, str(known.id)) == (repeated.status_code, repeated.json()["id"])
+    assert (422, "idempotency-mismatch") == (other.status_code, slug(other))
+    assert (503, "overloaded") == ((fresh := await gateway.submit(key="l")).status_code, slug(fresh))
 
 
 def new_submission():

@@ -1,6 +1,7 @@
 """Claims, fenced leases, and every way in which judging and creating can end."""
 
 import asyncio
+import uuid
 
 import pytest
 from store_shapes import PACE, PICTURE, THRESHOLDS
@@ -132,6 +133,40 @@ async def test_a_person_settles_a_review_once(db, put):
     with pytest.raises(errors.IllegalTransition, match="is accepted, not in review"):
         await reviewing.decide(db, row.id, target=State.REJECTED, actor="bob")
     assert "person:ada" == (await submissions.history(db, row.id))[-1].actor
+
+
+async def test_what_failed_before_its_acceptance_is_judged_again_with_a_clean_slate(db, put):
+    held = await put.judging()
+    held = await claim(db, await judging.release(db, held, wait_seconds=0, detail="503", actor="w", fetch_failed=True))
+    await judging.settle_unusable(
+        db, held, target=State.FAILED, reason=Reason.IMAGE_UNREACHABLE, detail="503", actor="w", timings={}
+    )
+
+    replayed = await reviewing.replay(db, held.id, actor="ada", note="the host is back")
+
+    assert (State.PENDING, None, 0, None) == (
+        replayed.state, replayed.reason, replayed.fetch_attempts, replayed.first_fetch_at,
+    )  # fmt: skip
+    assert (await claim(db, replayed)).state is State.JUDGING
+
+
+async def test_what_failed_after_its_acceptance_is_created_again_with_its_marker(db, put):
+    held = await put.creating()
+    await creating.settle_refused(db, held, status=422, detail="no", actor="w", timings={})
+
+    replayed = await reviewing.replay(db, held.id, actor="ada")
+
+    assert (State.ACCEPTED, held.marker) == (replayed.state, replayed.marker)
+    assert State.CREATING == (await creating.claim(db, held.id, pace=PACE, holder="w")).state
+
+
+async def test_what_has_not_failed_is_not_replayed(db, put):
+    row = await put.created()
+
+    with pytest.raises(errors.IllegalTransition, match="is created, not failed"):
+        await reviewing.replay(db, row.id, actor="ada")
+    with pytest.raises(errors.SubmissionNotFound):
+        await reviewing.replay(db, uuid.uuid4(), actor="ada")
 
 
 async def fail(db):

@@ -1,4 +1,4 @@
-"""`cakegate submissions list|show|approve|reject`: what waits for a person, from a terminal."""
+"""`cakegate submissions list|show|approve|reject|replay`: what waits for a person, from a terminal."""
 
 import asyncio
 import getpass
@@ -53,7 +53,7 @@ _NOTE = click.option("--note", default=None, help="Why, for the record.")
 
 @click.group()
 def submissions() -> None:
-    """Look at submissions, and decide on those in review."""
+    """Look at submissions, decide on those in review, try failed ones again."""
 
 
 @submissions.command("list")
@@ -138,6 +138,17 @@ def approve(*, submission_id: UUID, actor: str, note: str | None, folder: Path |
 def reject(*, submission_id: UUID, actor: str, note: str | None, folder: Path | None) -> None:
     """Say that a submission in review is no cake."""
     _decide(folder, submission_id, target=State.REJECTED, actor=actor, note=note)
+
+
+@submissions.command()
+@click.argument("submission_id", type=click.UUID)
+@_ACTOR
+@_NOTE
+@_STATE
+def replay(*, submission_id: UUID, actor: str, note: str | None, folder: Path | None) -> None:
+    """Try a failed submission again, from where it failed."""
+    moved = _with_database(folder, lambda db: decisions.replay(db, submission_id, actor=actor, note=note))
+    click.echo(f"{moved.id} is {moved.state.value} now")
 
 
 def _decide(folder: Path | None, submission_id: UUID, *, target: State, actor: str, note: str | None) -> None:
