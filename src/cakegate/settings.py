@@ -260,6 +260,9 @@ class Scheduler(Group, frozen=True, kw_only=True):
         900.0
     )
     batch: Annotated[Count, Meta(description="Rows that one step of a sweep takes.")] = 500
+    settle_seconds: Annotated[
+        PositiveSeconds, Meta(description="Pause between two scans of the upstream for creates whose answer was lost.")
+    ] = 15.0
 
 
 class Telemetry(Group, frozen=True, kw_only=True):

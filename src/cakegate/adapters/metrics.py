@@ -64,6 +64,7 @@ UPSTREAM_SECONDS: Final = Histogram(
     ["operation"],
     buckets=_REQUEST_BUCKETS,
 )
+DOUBLES: Final = Counter("cakegate_upstream_doubles_total", "Cakes found upstream with a marker that another has.")
 BREAKER: Final = Gauge("cakegate_upstream_breaker", "1 for the state that the breaker of creates is in.", ["state"])
 
 VERDICTS: Final = Counter("cakegate_verdicts_total", "Verdicts.", ["model", "version", "decision"])

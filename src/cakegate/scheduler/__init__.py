@@ -1,1 +1,1 @@
-"""Periodic work, one leader at a time: `app` runs it, `sweep` is what it does."""
+"""Periodic work, one leader at a time: `app` runs it, `sweep` and `settle` are what it does."""

@@ -4,14 +4,15 @@ import asyncio
 import contextlib
 import signal
 
+import msgspec
 import structlog
 import uvloop
 
 from cakegate import settings
-from cakegate.adapters import logs, metrics, probes, queue, tether
+from cakegate.adapters import logs, metrics, probes, queue, tether, upstream
 from cakegate.adapters.store import leadership, pool, schema
 from cakegate.domain import errors
-from cakegate.scheduler import sweep
+from cakegate.scheduler import settle, sweep
 
 _log = structlog.get_logger()
 
@@ -46,12 +47,25 @@ async def _serve(config: settings.Settings) -> None:
             schema=lambda: schema.current(db), checks={"postgres": db.ping, "redis": work.ping}
         )
         stack.push_async_callback((await probes.serve(config.telemetry, readiness)).close)
+        settler = None
+        if config.upstream.url:
+            legacy = await upstream.Upstream.open(config.upstream)
+            stack.push_async_callback(legacy.close)
+            settler = settle.Settler(config, db, legacy)
+        duties = Duties(sweeper=sweep.Sweeper(config.scheduler, db, work), settler=settler)
         readiness.ready()
-        await _stand(config.scheduler, db, work, stopping)
+        await _stand(config.scheduler, db, duties, stopping)
         readiness.drain()
 
 
-async def _stand(group: settings.Scheduler, db: pool.Database, work: queue.Queue, stopping: asyncio.Event) -> None:
+class Duties(msgspec.Struct, frozen=True, kw_only=True):
+    """What a leader does. Without the upstream's address there is nobody to settle with."""
+
+    sweeper: sweep.Sweeper
+    settler: settle.Settler | None
+
+
+async def _stand(group: settings.Scheduler, db: pool.Database, duties: Duties, stopping: asyncio.Event) -> None:
     """Try to lead, again and again; a lost Postgres is waited for."""
     while not stopping.is_set():
         try:
@@ -59,7 +73,7 @@ async def _stand(group: settings.Scheduler, db: pool.Database, work: queue.Queue
                 if leader is not None:
                     _log.info("scheduler.elected")
                     metrics.LEADER.set(1)
-                    await _lead(group, leader, sweep.Sweeper(group, db, work), stopping)
+                    await _lead(group, leader, duties, stopping)
         except (errors.DatabaseUnavailable, TimeoutError) as error:
             _log.warning("database.unavailable", error=str(error))
         metrics.LEADER.set(0)
@@ -67,11 +81,20 @@ async def _stand(group: settings.Scheduler, db: pool.Database, work: queue.Queue
 
 
 async def _lead(
-    group: settings.Scheduler, leader: leadership.Leadership, sweeper: sweep.Sweeper, stopping: asyncio.Event
+    group: settings.Scheduler, leader: leadership.Leadership, duties: Duties, stopping: asyncio.Event
 ) -> None:
-    while not stopping.is_set() and await leader.check():
-        await sweeper.round()
-        await _pause(stopping, group.sweep_seconds)
+    """Sweep while leading; beside it, so that a slow upstream delays no sweep, settle."""
+    settling = asyncio.create_task(duties.settler.run()) if duties.settler else None
+    try:
+        while not stopping.is_set() and await leader.check():
+            if settling is not None and settling.done():
+                settling.result()  # it never ends but by an error that nobody expected: ours too, then
+            await duties.sweeper.round()
+            await _pause(stopping, group.sweep_seconds)
+    finally:
+        if settling is not None:
+            settling.cancel()
+            await asyncio.wait({settling})
 
 
 async def _pause(stopping: asyncio.Event, seconds: float) -> None:

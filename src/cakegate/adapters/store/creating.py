@@ -80,6 +80,15 @@ _CLAIM: Final = moves.query(
 )
 
 
+async def free_id(connection: pool.Connection, upstream_id: cakes.CakeId, *, keeper: UUID) -> None:
+    """An id that the upstream gives again was freed behind our back: whoever had it before is marked deleted."""
+    await connection.execute(
+        b"UPDATE submissions SET deleted_at = now(), updated_at = now()"
+        b" WHERE upstream_id = %(upstream_id)s AND deleted_at IS NULL AND id <> %(id)s",
+        {"upstream_id": upstream_id, "id": keeper},
+    )
+
+
 async def settle_created(
     db: pool.Database,
     held: submissions.Submission,
@@ -98,11 +107,7 @@ async def settle_created(
         LeaseLost: the submission is not ours any more.
     """
     async with db.transaction() as connection:
-        await connection.execute(
-            b"UPDATE submissions SET deleted_at = now(), updated_at = now()"
-            b" WHERE upstream_id = %(upstream_id)s AND deleted_at IS NULL AND id <> %(id)s",
-            {"upstream_id": upstream_id, "id": held.id},
-        )
+        await free_id(connection, upstream_id, keeper=held.id)
         moved = await moves.move(
             connection,
             held.id,
