@@ -26,7 +26,6 @@ PositiveSeconds = Annotated[float, Meta(gt=0, le=86_400 * 366)]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Bytes = Annotated[int, Meta(ge=1, le=1024 * MIB)]
-Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Secret:

@@ -14,8 +14,7 @@ def stored(request, db, tmp_path):
     url = f"file://{tmp_path}" if request.param == "object store" else ""
     return blobs.opened(
         settings.Pictures(storage_url=settings.SecretUrl(url)),
-        put=lambda key, content, media_type: renditions.put_blob(db, key, content, media_type=media_type),
-        get=lambda key: renditions.get_blob(db, key),
+        table=renditions.TableBlobs(db),
     )
 
 
@@ -43,7 +42,7 @@ def test_a_store_that_cannot_be_used_is_named_without_its_credentials(url):
     given = settings.Pictures(storage_url=settings.SecretUrl(url.replace("://", "://user:hunter2@")))
 
     with pytest.raises(errors.InvalidSettings, match="CAKEGATE_PICTURES_STORAGE_URL") as caught:
-        blobs.opened(given, put=None, get=None)
+        blobs.opened(given, table=None)
 
     assert "hunter2" not in str(caught.value)
 

@@ -6,12 +6,12 @@ import psycopg
 import pytest
 
 from cakegate import contract, settings
-from cakegate.adapters.store import migrations
+from cakegate.adapters.store import migrations, schema
 from cakegate.domain import errors
 
 
 async def test_the_code_and_the_newest_migration_agree(db):
-    assert contract.SCHEMA_VERSION == await migrations.current(db)
+    assert contract.SCHEMA_VERSION == await schema.current(db)
 
 
 async def test_many_at_once_and_again_are_one(database_url):

@@ -1,10 +1,9 @@
 """Where renditions' bytes lie: a Postgres table by default, an object store where a URL says so.
 
-The Postgres side is a pair of functions handed in by the wiring, so that this adapter knows no other; the object
-store is obstore's (S3, GCS, Azure, a folder), which comes with the extra `objectstore`.
+The table is the store's (`store/renditions.py`), handed in by the wiring, so that this adapter knows no other; the
+object store is obstore's (S3, GCS, Azure, a folder), which comes with the extra `objectstore`.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from cakegate import settings
@@ -21,32 +20,9 @@ class Blobs(Protocol):
         """The bytes, or None."""
 
 
-class TableBlobs:
-    """Blobs in Postgres, through the store's functions."""
-
-    def __init__(
-        self, put: Callable[[str, bytes, str], Awaitable[None]], get: Callable[[str], Awaitable[bytes | None]]
-    ) -> None:
-        self._put = put
-        self._get = get
-
-    async def put(self, key: str, content: bytes, *, media_type: str) -> None:
-        """See `Blobs.put`."""
-        await self._put(key, content, media_type)
-
-    async def get(self, key: str) -> bytes | None:
-        """See `Blobs.get`."""
-        return await self._get(key)
-
-
-def opened(
-    group: settings.Pictures,
-    *,
-    put: Callable[[str, bytes, str], Awaitable[None]],
-    get: Callable[[str], Awaitable[bytes | None]],
-) -> Blobs:
-    """The blobs that the settings name; `put` and `get` are the table's. Raises `InvalidSettings`."""
-    return ObjectStoreBlobs(group.storage_url) if group.storage_url else TableBlobs(put=put, get=get)
+def opened(group: settings.Pictures, *, table: Blobs) -> Blobs:
+    """The object store that the settings name, else the table. Raises `InvalidSettings`."""
+    return ObjectStoreBlobs(group.storage_url) if group.storage_url else table
 
 
 class ObjectStoreBlobs:

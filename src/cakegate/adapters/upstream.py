@@ -222,15 +222,7 @@ class Upstream:
         return stored
 
     def _stored(self, item: Any) -> cakes.StoredCake | None:
-        """The item with its id and marker taken out; None where it is no object or its id is no number or text."""
-        if not isinstance(item, dict):
-            return None
-        cake_id = item.get("id")
-        if not isinstance(cake_id, (int, str)) or isinstance(cake_id, bool) or cake_id == "":
-            return None
-        address = item.get(self._group.image_url_field)
-        marker = cakes.marker_of(address) if isinstance(address, str) else None
-        return cakes.StoredCake(id=str(cake_id), item=item, marker=marker)
+        return cakes.stored(item, image_url_field=self._group.image_url_field)
 
     def _url(self, path: str) -> URL:
         return URL(f"{self._base}/{path.lstrip('/')}")

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -56,16 +56,6 @@ class CakeDraft(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     yum_factor: int
 
 
-class Cake(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A cake as clients see it: `image_url` without our marker, `id` as the legacy API gives it (number or string)."""
-
-    id: int | str
-    name: str
-    comment: str
-    image_url: str
-    yum_factor: int | float
-
-
 class StoredCake(msgspec.Struct, frozen=True, kw_only=True):
     """A cake as the legacy API keeps it: the whole item, and the marker its picture's address carries, if any."""
 
@@ -76,6 +66,18 @@ class StoredCake(msgspec.Struct, frozen=True, kw_only=True):
     def public(self, *, image_url_field: str = "imageUrl") -> dict[str, Any]:
         """The item as clients see it: the same, its picture's address without our marker."""
         return public(self.item, image_url_field=image_url_field)
+
+
+def stored(item: Any, *, image_url_field: str = "imageUrl") -> StoredCake | None:
+    """An item of the legacy API with its id and marker taken out; None where it is no object, or has no such id."""
+    if not isinstance(item, dict):
+        return None
+    cake_id = item.get("id")
+    if not isinstance(cake_id, (int, str)) or isinstance(cake_id, bool) or cake_id == "":
+        return None
+    address = item.get(image_url_field)
+    marker = marker_of(address) if isinstance(address, str) else None
+    return StoredCake(id=str(cake_id), item=item, marker=marker)
 
 
 def public(item: dict[str, Any], *, image_url_field: str = "imageUrl") -> dict[str, Any]:
@@ -169,6 +171,3 @@ def marker_of(image_url: str) -> str | None:
 def strip_marker(image_url: str) -> str:
     """The address without our marker; any other fragment stays."""
     return _defragged(image_url) if marker_of(image_url) is not None else image_url
-
-
-YumFactor = Annotated[int, msgspec.Meta(ge=YUM_FACTOR_MIN, le=YUM_FACTOR_MAX)]

@@ -52,8 +52,6 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
 
 #: Ends that no process leaves by itself.
 TERMINAL = frozenset({State.CREATED, State.REJECTED, State.FAILED})
-#: Held under a fenced lease by one process.
-LEASED = frozenset({State.JUDGING, State.CREATING})
 #: What has news for a client that waits: ends, and what only a person can move.
 SETTLED = TERMINAL | {State.REVIEW}
 

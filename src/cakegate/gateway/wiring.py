@@ -56,11 +56,7 @@ async def opened(config: settings.Settings) -> AsyncIterator[Gate]:
             work=work,
             room=room,
             upstream=legacy,
-            blobs=blobs.opened(
-                config.pictures,
-                put=lambda key, content, media_type: renditions.put_blob(db, key, content, media_type=media_type),
-                get=lambda key: renditions.get_blob(db, key),
-            ),
+            blobs=blobs.opened(config.pictures, table=renditions.TableBlobs(db)),
             readiness=readiness,
         )
 

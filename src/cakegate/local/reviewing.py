@@ -120,41 +120,37 @@ def _facts(row: Submission) -> list[tuple[str, str]]:
     return facts
 
 
-@submissions.command()
-@click.argument("submission_id", type=click.UUID)
-@_ACTOR
-@_NOTE
-@_STATE
+def _decision(verb: Callable[..., None]) -> click.Command:
+    """A verb with which a person decides on one submission: whose word it is, and why, is on record."""
+    for option in (_STATE, _NOTE, _ACTOR, click.argument("submission_id", type=click.UUID)):
+        verb = option(verb)
+    return submissions.command()(verb)
+
+
+@_decision
 def approve(*, submission_id: UUID, actor: str, note: str | None, folder: Path | None) -> None:
     """Say that a submission in review is a cake: it will be created."""
     _decide(folder, submission_id, target=State.ACCEPTED, actor=actor, note=note)
 
 
-@submissions.command()
-@click.argument("submission_id", type=click.UUID)
-@_ACTOR
-@_NOTE
-@_STATE
+@_decision
 def reject(*, submission_id: UUID, actor: str, note: str | None, folder: Path | None) -> None:
     """Say that a submission in review is no cake."""
     _decide(folder, submission_id, target=State.REJECTED, actor=actor, note=note)
 
 
-@submissions.command()
-@click.argument("submission_id", type=click.UUID)
-@_ACTOR
-@_NOTE
-@_STATE
+@_decision
 def replay(*, submission_id: UUID, actor: str, note: str | None, folder: Path | None) -> None:
     """Try a failed submission again, from where it failed."""
-    moved = _with_database(folder, lambda db: decisions.replay(db, submission_id, actor=actor, note=note))
-    click.echo(f"{moved.id} is {moved.state.value} now")
+    _carry_out(folder, lambda db: decisions.replay(db, submission_id, actor=actor, note=note))
 
 
 def _decide(folder: Path | None, submission_id: UUID, *, target: State, actor: str, note: str | None) -> None:
-    moved = _with_database(
-        folder, lambda db: decisions.decide(db, submission_id, target=target, actor=actor, note=note)
-    )
+    _carry_out(folder, lambda db: decisions.decide(db, submission_id, target=target, actor=actor, note=note))
+
+
+def _carry_out(folder: Path | None, decision: Callable[[pool.Database], Awaitable[Submission]]) -> None:
+    moved = _with_database(folder, decision)
     click.echo(f"{moved.id} is {moved.state.value} now")
 
 

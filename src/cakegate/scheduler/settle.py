@@ -83,9 +83,8 @@ class Settler:
         while True:
             items = await self._legacy.list(skip=skip, limit=self._page)
             for item in items:
-                address = item.get(self._image_url_field)
-                marker = cakes.marker_of(address) if isinstance(address, str) else None
-                yield cakes.StoredCake(id=str(item.get("id")), item=item, marker=marker)
+                if (stored := cakes.stored(item, image_url_field=self._image_url_field)) is not None:
+                    yield stored
             if len(items) < self._page:
                 return
             skip += len(items)

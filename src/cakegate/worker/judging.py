@@ -54,10 +54,6 @@ async def opened(config: settings.Settings, db: pool.Database, stack: contextlib
         fetcher=fetcher,
         pixels=children,
         detector=loaded,
-        blobs=blobs.opened(
-            config.pictures,
-            put=lambda key, content, media_type: renditions.put_blob(db, key, content, media_type=media_type),
-            get=lambda key: renditions.get_blob(db, key),
-        ),
+        blobs=blobs.opened(config.pictures, table=renditions.TableBlobs(db)),
         inference=inference,
     )

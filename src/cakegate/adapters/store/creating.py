@@ -117,9 +117,9 @@ async def settle_created(
             token=held.lease_token,
             actor=actor,
             upstream_id=upstream_id,
-            cake=msgspec.json.encode(cake).decode(),
+            cake=cake,
             status=status,
-            timings=msgspec.json.encode(timings).decode(),
+            timings=timings,
         )
         if moved is None:
             raise errors.LeaseLost(held.id)
@@ -127,7 +127,7 @@ async def settle_created(
 
 
 _SETTLE_CREATED: Final = moves.query(f"""
-    {moves.UNLEASED}, {moves.TIMED}, upstream_id = %(upstream_id)s, cake = %(cake)s::text::jsonb,
+    {moves.UNLEASED}, {moves.TIMED}, upstream_id = %(upstream_id)s, cake = %(cake)s,
     upstream_status = %(status)s, next_attempt_at = NULL, settled_at = now()
 """)
 
@@ -144,7 +144,7 @@ async def settle_refused(
     """The upstream refused the cake for good: `failed`. Raises `LeaseLost`."""
     return await moves.held_move(
         db, held, State.CREATING, State.FAILED, _SETTLE_ANSWERED, reason=submissions.Reason.UPSTREAM_REFUSED,
-        detail=detail, actor=actor, status=status, timings=msgspec.json.encode(timings).decode(),
+        detail=detail, actor=actor, status=status, timings=timings,
     )  # fmt: skip
 
 
@@ -160,7 +160,7 @@ async def settle_uncertain(
     """The create was sent and nobody knows what became of it: parked as `uncertain`. Raises `LeaseLost`."""
     return await moves.held_move(
         db, held, State.CREATING, State.UNCERTAIN, _SETTLE_UNKNOWN, reason=submissions.Reason.UPSTREAM_UNCERTAIN,
-        detail=detail, actor=actor, status=status, timings=msgspec.json.encode(timings).decode(),
+        detail=detail, actor=actor, status=status, timings=timings,
     )  # fmt: skip
 
 

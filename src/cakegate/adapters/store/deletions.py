@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from psycopg.types.json import Jsonb
 
 from cakegate.adapters.store import pool
 from cakegate.domain import cakes
@@ -34,7 +35,7 @@ async def record(
     row = await db.fetch_one(
         """
         INSERT INTO deletions (cake_id, marker, item, submission_id, request_id, outcome, settled_at)
-        VALUES (%(cake_id)s, %(marker)s, %(item)s::text::jsonb,
+        VALUES (%(cake_id)s, %(marker)s, %(item)s,
                 (SELECT id FROM submissions WHERE marker = %(marker)s), %(request_id)s, %(outcome)s,
                 CASE WHEN %(outcome)s <> 'requested' THEN now() END)
         RETURNING id
@@ -42,7 +43,7 @@ async def record(
         {
             "cake_id": cake_id,
             "marker": marker,
-            "item": None if item is None else msgspec.json.encode(item).decode(),
+            "item": None if item is None else Jsonb(item),
             "request_id": request_id,
             "outcome": outcome.value,
         },

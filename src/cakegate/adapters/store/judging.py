@@ -56,7 +56,7 @@ async def settle_verdict(
             token=held.lease_token,
             reason=reason,
             actor=actor,
-            timings=msgspec.json.encode(timings).decode(),
+            timings=timings,
             sha256=picture.sha256,
             size_bytes=picture.size_bytes,
             format=picture.format,
@@ -126,7 +126,7 @@ async def settle_unusable(
     """
     return await moves.held_move(
         db, held, State.JUDGING, target, _END_UNUSABLE,
-        reason=reason, detail=detail, actor=actor, timings=msgspec.json.encode(timings).decode(),
+        reason=reason, detail=detail, actor=actor, timings=timings,
     )  # fmt: skip
 
 

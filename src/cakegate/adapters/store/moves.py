@@ -8,6 +8,8 @@ import enum
 from typing import Any, Final
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from cakegate.adapters.store import pool
 from cakegate.adapters.store.submissions import PLAIN, from_row
 from cakegate.domain import errors, submissions
@@ -39,7 +41,7 @@ UNLEASED: Final = "lease_token = NULL, lease_expires_at = NULL, lease_holder = N
 ON_QUEUE: Final = "next_attempt_at = NULL, enqueued_at = now(), enqueue_count = 1"
 #: It waits in Postgres until its time; then the sweeper enqueues it.
 WAITS: Final = "next_attempt_at = now() + %(wait_seconds)s * interval '1 second', enqueued_at = NULL, enqueue_count = 0"
-TIMED: Final = "timings = timings || %(timings)s::text::jsonb"
+TIMED: Final = "timings = timings || %(timings)s"
 
 
 async def move(
@@ -48,12 +50,18 @@ async def move(
     """Run a `query`; None when nothing was in that state under that token. Checks the state table first."""
     submissions.check_transition(origin, target)
     given = {"token": None, "reason": None, "detail": None, "note": None, **parameters}
-    # psycopg writes an enum by its name; the schema knows values.
-    values = {name: value.value if isinstance(value, enum.Enum) else value for name, value in given.items()}
+    values = {name: _as_sql(value) for name, value in given.items()}
     found = await pool.rows(
         connection, statement, {**values, "id": submission_id, "origin": origin.value, "target": target.value}
     )
     return from_row(found[0]) if found else None
+
+
+def _as_sql(value: Any) -> Any:
+    """Psycopg writes an enum by its name, where the schema knows values; and a dict not at all, where we mean JSON."""
+    if isinstance(value, enum.Enum):
+        return value.value
+    return Jsonb(value) if isinstance(value, dict) else value
 
 
 LEASE: Final = """

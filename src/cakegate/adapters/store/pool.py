@@ -113,7 +113,7 @@ class Database:
         return await self._bounded(self._fetch(query, parameters))
 
     async def _fetch(self, query: str, parameters: dict[str, Any] | None) -> list[DictRow]:
-        async with self.connection() as connection:
+        async with self.connection(limited=False) as connection:
             return await rows(connection, query, parameters)
 
     async def fetch_one(self, query: str, parameters: dict[str, Any] | None = None) -> DictRow | None:
@@ -126,7 +126,7 @@ class Database:
         return await self._bounded(self._execute(query, parameters))
 
     async def _execute(self, query: str, parameters: dict[str, Any] | None) -> int:
-        async with self.connection() as connection:
+        async with self.connection(limited=False) as connection:
             return (await connection.execute(query.encode(), parameters)).rowcount
 
     async def _bounded(self, work: Coroutine[Any, Any, T]) -> T:

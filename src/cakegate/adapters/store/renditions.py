@@ -58,16 +58,21 @@ async def find(db: pool.Database, image_sha256: bytes, preset: renditions.Preset
     ]
 
 
-async def put_blob(db: pool.Database, key: str, content: bytes, *, media_type: str) -> None:
-    """Store bytes under a key. Keys name content, so that writing one again changes nothing."""
-    await db.execute(
-        "INSERT INTO blobs (key, media_type, content) VALUES (%(key)s, %(media_type)s, %(content)s)"
-        " ON CONFLICT (key) DO NOTHING",
-        {"key": key, "media_type": media_type, "content": content},
-    )
+class TableBlobs:
+    """Blobs in Postgres: what `adapters.blobs.Blobs` asks for."""
 
+    def __init__(self, db: pool.Database) -> None:
+        self._db = db
 
-async def get_blob(db: pool.Database, key: str) -> bytes | None:
-    """The bytes under a key, or None."""
-    row = await db.fetch_one("SELECT content FROM blobs WHERE key = %(key)s", {"key": key})
-    return bytes(row["content"]) if row else None
+    async def put(self, key: str, content: bytes, *, media_type: str) -> None:
+        """Store bytes under a key. Keys name content, so that writing one again changes nothing."""
+        await self._db.execute(
+            "INSERT INTO blobs (key, media_type, content) VALUES (%(key)s, %(media_type)s, %(content)s)"
+            " ON CONFLICT (key) DO NOTHING",
+            {"key": key, "media_type": media_type, "content": content},
+        )
+
+    async def get(self, key: str) -> bytes | None:
+        """The bytes under a key, or None."""
+        row = await self._db.fetch_one("SELECT content FROM blobs WHERE key = %(key)s", {"key": key})
+        return bytes(row["content"]) if row else None

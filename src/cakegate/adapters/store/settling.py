@@ -3,8 +3,6 @@
 from typing import Any, Final
 from uuid import UUID
 
-import msgspec
-
 from cakegate.adapters.store import creating, moves, pool
 from cakegate.domain import cakes, submissions
 from cakegate.domain.submissions import State
@@ -35,11 +33,11 @@ async def settle_found(
             actor=actor,
             note="found by its marker",
             upstream_id=upstream_id,
-            cake=msgspec.json.encode(cake).decode(),
+            cake=cake,
         )
 
 
 _FOUND: Final = moves.query("""
-    upstream_id = %(upstream_id)s, cake = %(cake)s::text::jsonb, needs_person = false, next_attempt_at = NULL,
+    upstream_id = %(upstream_id)s, cake = %(cake)s, needs_person = false, next_attempt_at = NULL,
     settled_at = now()
 """)

@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine
 
 from cakegate import settings
-from cakegate.adapters.store import pool, schema
+from cakegate.adapters.store import pool
 
 #: Arbitrary, constant: nobody else's advisory lock in this database may have it.
 _LOCK_KEY = 0x43414B45_0001
@@ -57,10 +57,6 @@ def listing(url: settings.SecretUrl) -> list[Migration]:
         Migration(version=revision.revision, title=revision.doc, applied=revision.revision <= present)
         for revision in revisions
     ]
-
-
-#: The database's version, or None before the first migration.
-current = schema.current
 
 
 def run_sql_beside(file: str) -> None:
