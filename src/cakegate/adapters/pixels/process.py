@@ -101,8 +101,9 @@ class Process:
             await self._killed()
             raise self._blame(taken, f"took longer than {self._seconds:g} s") from error
         except _ENDED as error:
-            status = await self._killed()
-            raise self._blame(taken, f"ended with status {status}") from error
+            # Not killed at once: asyncio's kill polls, and may take the status from who waits for it (CPython 3.11).
+            await self.end()
+            raise self._blame(taken, f"ended with status {self._process.returncode}") from error
         except BaseException:
             self.kill()
             raise
@@ -142,9 +143,9 @@ class Process:
             self._process.kill()
         self._stdin.close()
 
-    async def _killed(self) -> int:
+    async def _killed(self) -> None:
         self.kill()
-        return await self._process.wait()
+        await self._process.wait()
 
     async def end(self) -> None:
         """Let it end by itself; kill it where it does not."""
