@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 RUN_STAMP := $(VENV)/.run-$(shell cksum requirements/run.lock 2>/dev/null | cut -d' ' -f1)
 DEV_STAMP := $(VENV)/.dev-$(shell cksum requirements/dev.lock 2>/dev/null | cut -d' ' -f1)
+BENCH_STAMP := $(VENV)/.bench-$(shell cksum requirements/bench.lock 2>/dev/null | cut -d' ' -f1)
 TRAIN_STAMP := $(VENV)/.train-$(shell cksum requirements/train.lock 2>/dev/null | cut -d' ' -f1)
 export UV_PYTHON := $(CURDIR)/$(BIN)/python
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
@@ -32,6 +33,10 @@ $(RUN_STAMP): $(BIN)/uv pyproject.toml requirements/run.lock
 
 $(DEV_STAMP): $(RUN_STAMP) requirements/dev.lock
 	$(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.lock
+	@touch $@
+
+$(BENCH_STAMP): $(DEV_STAMP) requirements/bench.lock
+	$(BIN)/uv pip install --quiet --require-hashes -r requirements/bench.lock
 	@touch $@
 
 $(TRAIN_STAMP): $(DEV_STAMP) requirements/train.lock
@@ -69,8 +74,20 @@ format: $(DEV_STAMP) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 .PHONY: bench
-bench: $(DEV_STAMP) ## Run the benchmarks (minutes; figures depend on the machine)
+bench: $(BENCH_STAMP) ## Run the benchmarks (minutes; figures depend on the machine)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: bench-smoke
+bench-smoke: $(BENCH_STAMP) ## Run each benchmark once at its smallest, so that none rots
+	$(BIN)/pytest -m bench tests/benchmarks $(ARGS)
+
+.PHONY: load
+load: $(DEV_STAMP) ## Offer the whole stack twice what it can judge, and hold it to its promises (4 minutes)
+	$(BIN)/python -m benchmarks load $(ARGS)
+
+.PHONY: soak
+soak: $(DEV_STAMP) ## Run mixed load for 15 minutes and fail on growth (ARGS="--minutes N")
+	$(BIN)/python -m benchmarks soak $(ARGS)
 
 .PHONY: migrate
 migrate: $(RUN_STAMP) ## Bring the database of CAKEGATE_DATABASE_URL up to date
@@ -98,6 +115,8 @@ lock: $(BIN)/uv ## Resolve the dependencies again and rewrite the lock files
 	  -c requirements/run.lock -o requirements/dev.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' pyproject.toml --extra train -c requirements/run.lock -o requirements/train.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' pyproject.toml --group bench -c requirements/dev.lock -o requirements/bench.lock
 
 .PHONY: clean
 clean: ## Remove the virtual environment, caches and the default state folder
