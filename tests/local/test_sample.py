@@ -1,5 +1,7 @@
 """The sample legacy API has the habits of the real one, and its troubles where they are asked for."""
 
+import asyncio
+
 import httpx
 import pytest
 
@@ -94,3 +96,36 @@ async def test_faults_can_be_set_over_http_and_unknown_ones_are_refused(client, 
     assert 200 == (await client.post("/faults", json={"down": True})).status_code
     assert sample_api.faults.down
     assert 422 == (await client.post("/faults", json={"dwon": True})).status_code
+
+
+async def test_its_ledger_has_every_change_whatever_its_clients_were_told(client, sample_api):
+    for faults in (Faults(error_after_share=1), Faults(redirect_after_share=1), Faults(garbage_share=1)):
+        sample_api.faults = faults
+        await client.post("/api/cakes/", json=CAKE)
+    sample_api.faults = Faults()
+    await client.put("/api/cakes/2", json={**CAKE, "yumFactor": 5})
+    await client.delete("/api/cakes/1")
+
+    written = [(entry.act, entry.cake_id, entry.yum_factor) for entry in sample_api.cakes.ledger()]
+
+    assert [("create", 1, 3), ("create", 2, 3), ("create", 3, 3), ("replace", 2, 5), ("delete", 1, 3)] == written
+    assert {"error_after": 1, "redirect_after": 1, "garbage": 1} == +sample_api.given
+
+
+async def test_a_stalled_write_is_done_although_nobody_waits_for_it_any_more(client, sample_api):
+    sample_api.faults = Faults(stall_share=1, late_seconds=0.1)
+    with pytest.raises(httpx.ReadTimeout):
+        await client.post("/api/cakes/", json=CAKE, timeout=0.02)
+    assert [] == sample_api.cakes.page(skip=0, limit=10)
+
+    async with asyncio.timeout(5):
+        while not sample_api.cakes.page(skip=0, limit=10):
+            await asyncio.sleep(0.01)
+
+
+async def test_it_can_refuse_connections_for_a_while(client, sample_api):
+    async with sample_api.refusing():
+        with pytest.raises(httpx.ConnectError):
+            await client.get("/api/cakes/")
+
+    assert 200 == (await client.get("/api/cakes/")).status_code

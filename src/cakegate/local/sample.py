@@ -7,25 +7,27 @@
 - No idempotency: the same body twice is two cakes.
 
 It also serves `/pictures/*` from a folder, so that demos and tests have addresses to submit. `POST /faults` sets a
-`Faults`, `GET /faults` shows it.
+`Faults`, `GET /faults` shows it. Whatever it tells its clients, its ledger has every change that it made: the truth to
+hold their word against.
 """
 
 import asyncio
 import contextlib
+import functools
 import mimetypes
 import random
 import signal
-import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta
 
 from cakegate.adapters import tether
 from cakegate.domain import errors
+from cakegate.local.sample_cakes import Cakes, NewCake
 
 #: What fails after the schema in the real one.
 _SHORTEST_TEXT: Final = 5
@@ -35,8 +37,12 @@ class Faults(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Troubles of the API, each off by default. Shares are of requests, 0 to 1; they apply to `/api/` alone."""
 
     latency_seconds: float = 0.0
+    list_latency_seconds: float = 0.0
+    """Before each page of the list, besides."""
     error_share: float = 0.0
     """500 before anything is done."""
+    unavailable_share: float = 0.0
+    """503 before anything is done."""
     drop_answer_share: float = 0.0
     """A write is done, then the connection is cut."""
     drop_request_share: float = 0.0
@@ -46,89 +52,57 @@ class Faults(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     late_share: float = 0.0
     """A write is done after `late_seconds`, the connection cut at once."""
     late_seconds: float = 1.0
+    stall_share: float = 0.0
+    """A write is done after `late_seconds`, and answered only then."""
     garbage_share: float = 0.0
     """An HTML page with status 200; a write is done."""
     redirect_share: float = 0.0
     """A redirect to another path; nothing is done."""
+    redirect_after_share: float = 0.0
+    """A write is done, then answered with a redirect to the list."""
     busy_share: float = 0.0
     """429 with Retry-After; nothing is done."""
     down: bool = False
     """Every connection is cut."""
 
 
-class NewCake(msgspec.Struct, kw_only=True, rename="camel"):
-    """Its schema: upper limits alone."""
-
-    name: Annotated[str, Meta(max_length=30)]
-    comment: Annotated[str, Meta(max_length=200)]
-    image_url: str
-    yum_factor: Annotated[int, Meta(ge=1, le=5)]
-
-
-class Cakes:
-    """The cakes, in an SQLite file. Calls block for well under a millisecond."""
-
-    def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute(
-            # AUTOINCREMENT: an id is never given twice, not even that of the last cake, deleted.
-            "CREATE TABLE IF NOT EXISTS cakes (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, comment TEXT,"
-            " image_url TEXT, yum_factor INTEGER)"
-        )
-
-    def page(self, *, skip: int, limit: int) -> list[dict[str, Any]]:
-        """Items by id."""
-        return [
-            _item(row) for row in self._db.execute("SELECT * FROM cakes ORDER BY id LIMIT ? OFFSET ?", (limit, skip))
-        ]
-
-    def get(self, cake_id: int) -> dict[str, Any] | None:
-        """One item."""
-        row = self._db.execute("SELECT * FROM cakes WHERE id = ?", (cake_id,)).fetchone()
-        return _item(row) if row else None
-
-    def add(self, cake: NewCake) -> dict[str, Any]:
-        """A new item, also where the same one is there already."""
-        row = self._db.execute(
-            "INSERT INTO cakes (name, comment, image_url, yum_factor) VALUES (?, ?, ?, ?) RETURNING *",
-            (cake.name, cake.comment, cake.image_url, cake.yum_factor),
-        ).fetchone()
-        return _item(row)
-
-    def replace(self, cake_id: int, cake: NewCake) -> dict[str, Any] | None:
-        """The item as it is now."""
-        row = self._db.execute(
-            "UPDATE cakes SET name = ?, comment = ?, image_url = ?, yum_factor = ? WHERE id = ? RETURNING *",
-            (cake.name, cake.comment, cake.image_url, cake.yum_factor, cake_id),
-        ).fetchone()
-        return _item(row) if row else None
-
-    def delete(self, cake_id: int) -> dict[str, Any] | None:
-        """The item that was."""
-        row = self._db.execute("DELETE FROM cakes WHERE id = ? RETURNING *", (cake_id,)).fetchone()
-        return _item(row) if row else None
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
-
-
-def _item(row: tuple[Any, ...]) -> dict[str, Any]:
-    return dict(zip(("id", "name", "comment", "imageUrl", "yumFactor"), row, strict=True))
-
-
 class Sample:
-    """A running sample API: `url` without a trailing slash, its `cakes`, its `faults`, its folder of `pictures`."""
+    """A running sample API: `url` without a trailing slash, its `cakes`, its `faults`, its folder of `pictures`.
+
+    `given` counts the troubles that it gave, by their names.
+    """
 
     def __init__(self, folder: Path, *, dice: Callable[[], float]) -> None:
         self.url = ""
         self.faults = Faults()
+        self.given: Counter[str] = Counter()
         self.pictures = folder / "pictures"
         self.pictures.mkdir(parents=True, exist_ok=True)
         self.cakes = Cakes(folder / "cakes.sqlite3")
         self._dice = dice
         self._late: set[asyncio.Task[None]] = set()
+        self._site: web.TCPSite | None = None
+        self._listen_again: Callable[[], Awaitable[None]]
+
+    async def listen(self, runner: web.AppRunner, *, host: str, port: int) -> None:
+        """Take connections; `port` 0 takes a free one."""
+        self._site = web.TCPSite(runner, host, port)
+        await self._site.start()
+        port = runner.addresses[0][1]
+        self.url = f"http://{host}:{port}"
+        self._listen_again = functools.partial(self.listen, runner, host=host, port=port)
+
+    @contextlib.asynccontextmanager
+    async def refusing(self) -> AsyncIterator[None]:
+        """Refuse connections for a block, as a process that is not there; those that stand are cut when they ask."""
+        assert self._site is not None
+        self.faults = msgspec.structs.replace(self.faults, down=True)
+        await self._site.stop()
+        try:
+            yield
+        finally:
+            await self._listen_again()
+            self.faults = msgspec.structs.replace(self.faults, down=False)
 
     def app(self) -> web.Application:
         """The API as an aiohttp application."""
@@ -151,8 +125,12 @@ class Sample:
         app.router.add_route("*", "/api/cakes/{id}/", _redirect)
         return app
 
-    def _hit(self, share: float) -> bool:
-        return share > 0 and self._dice() < share
+    def _hit(self, trouble: str) -> bool:
+        """Whether a trouble, one of the shares of `Faults`, happens now."""
+        share: float = getattr(self.faults, f"{trouble}_share")
+        happens = share > 0 and self._dice() < share
+        self.given[trouble] += happens
+        return happens
 
     @web.middleware
     async def _troubled(self, request: web.Request, handler: Any) -> web.StreamResponse:
@@ -161,38 +139,47 @@ class Sample:
             return await handler(request)  # type: ignore[no-any-return]
         if faults.latency_seconds:
             await asyncio.sleep(faults.latency_seconds)
-        if faults.down or self._hit(faults.drop_request_share):
+        if faults.down:
+            self.given["down"] += 1
             return _cut(request)
-        for share, answer in (
-            (faults.error_share, web.Response(status=500, text="Internal Server Error")),
-            (faults.busy_share, web.Response(status=429, headers={"Retry-After": "1"})),
-            (faults.redirect_share, web.Response(status=307, headers={"Location": f"{request.path}?again=1"})),
+        if self._hit("drop_request"):
+            return _cut(request)
+        for trouble, answer in (
+            ("error", web.Response(status=500, text="Internal Server Error")),
+            ("unavailable", web.Response(status=503, text="Service Unavailable")),
+            ("busy", web.Response(status=429, headers={"Retry-After": "1"})),
+            ("redirect", web.Response(status=307, headers={"Location": f"{request.path}?again=1"})),
         ):
-            if self._hit(share):
+            if self._hit(trouble):
                 return answer
-        return await self._troubled_write(request, handler)
+        if request.method in {"POST", "PUT", "DELETE"}:
+            return await self._troubled_write(request, handler)
+        response: web.StreamResponse = await handler(request)
+        return _garbage() if self._hit("garbage") else response
 
     async def _troubled_write(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        faults = self.faults
-        writes = request.method in {"POST", "PUT", "DELETE"}
-        if writes and self._hit(faults.late_share):
-            body = await request.read()
-            self._later(request, handler, body)
+        late_seconds = self.faults.late_seconds
+        if self._hit("late"):
+            await request.read()
+            self._later(request, handler, late_seconds)
             return _cut(request)
+        if self._hit("stall"):
+            await request.read()
+            await asyncio.sleep(late_seconds)
         response: web.StreamResponse = await handler(request)
-        if writes and self._hit(faults.drop_answer_share):
+        if self._hit("drop_answer"):
             return _cut(request)
-        if writes and self._hit(faults.error_after_share):
+        if self._hit("error_after"):
             return web.Response(status=500, text="Internal Server Error")
-        if self._hit(faults.garbage_share):
-            return web.Response(text="<html><body>Please come back later</body></html>", content_type="text/html")
-        return response
+        if self._hit("redirect_after"):
+            return web.Response(status=303, headers={"Location": "/api/cakes/"})
+        return _garbage() if self._hit("garbage") else response
 
-    def _later(self, request: web.Request, handler: Any, _body: bytes) -> None:
+    def _later(self, request: web.Request, handler: Any, seconds: float) -> None:
         """Do a write after its client is gone. The body is read already; aiohttp keeps it with the request."""
 
         async def later() -> None:
-            await asyncio.sleep(self.faults.late_seconds)
+            await asyncio.sleep(seconds)
             with contextlib.suppress(web.HTTPException):
                 await handler(request)
 
@@ -210,6 +197,9 @@ class Sample:
             skip, limit = int(request.query.get("skip", 0)), int(request.query.get("limit", 10))
         except ValueError:
             return _unprocessable("query", "value is not a valid integer")
+        if self.faults.list_latency_seconds:
+            self.given["slow_list"] += 1
+            await asyncio.sleep(self.faults.list_latency_seconds)
         return web.json_response(self.cakes.page(skip=skip, limit=limit))
 
     async def _add(self, request: web.Request) -> web.Response:
@@ -262,6 +252,10 @@ def _cut(request: web.Request) -> web.Response:
     return web.Response()
 
 
+def _garbage() -> web.Response:
+    return web.Response(text="<html><body>Please come back later</body></html>", content_type="text/html")
+
+
 async def _body(request: web.Request) -> NewCake | web.Response:
     """The cake, or what the API answers instead."""
     try:
@@ -294,11 +288,8 @@ async def serve(
     sample = Sample(folder, dice=dice)
     runner = web.AppRunner(sample.app(), access_log=None, handler_cancellation=False, shutdown_timeout=1.0)
     await runner.setup()
-    site = web.TCPSite(runner, host, port)
     try:
-        await site.start()
-        assert runner.addresses
-        sample.url = f"http://{host}:{runner.addresses[0][1]}"
+        await sample.listen(runner, host=host, port=port)
         yield sample
     finally:
         await sample.settle()
