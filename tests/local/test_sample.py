@@ -119,7 +119,9 @@ async def test_a_stalled_write_is_done_although_nobody_waits_for_it_any_more(cli
     assert [] == sample_api.cakes.page(skip=0, limit=10)
 
     async with asyncio.timeout(5):
-        while not sample_api.cakes.page(skip=0, limit=10):
+        while True:
+            if sample_api.cakes.page(skip=0, limit=10):
+                break
             await asyncio.sleep(0.01)
 
 

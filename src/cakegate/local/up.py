@@ -68,7 +68,7 @@ async def running(options: Options, console: Console, stopping: asyncio.Event) -
     watch = supervisor.Supervisor(sink)
     try:
         ports = await asyncio.to_thread(stack.choose_ports, folder, lock, wanted=_wanted_ports(user, options))
-        found = await unless(stopping, _bring_up(watch, folder, user, ports))
+        found = await unless(stopping, bring_up(watch, folder, user, ports))
         await asyncio.to_thread(stack.publish, folder, found)
         yield found
     finally:
@@ -91,9 +91,14 @@ async def unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
         await asyncio.gather(task, stop, return_exceptions=True)
 
 
-async def _bring_up(
+async def bring_up(
     watch: supervisor.Supervisor, folder: Path, user: dict[str, str], ports: dict[str, int]
 ) -> stack.Stack:
+    """Start all that the user has not given an address of, under a supervisor, and wait until it is ready.
+
+    Raises:
+        InvalidSettings: something does not get ready.
+    """
     plan = await _start_servers(watch, folder, user, ports)
     for process in processes.processes(plan):
         await watch.add_process(process)
