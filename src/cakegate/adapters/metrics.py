@@ -35,6 +35,11 @@ REQUEST_SECONDS: Final = Histogram(
     buckets=_REQUEST_BUCKETS,
 )
 REQUESTS_IN_FLIGHT: Final = Gauge("cakegate_http_requests_in_flight", "Requests being answered.")
+RATE_LIMIT_CHECKS: Final = Counter(
+    "cakegate_rate_limit_checks_total",
+    "Requests held against a client's rate: allowed, refused, or let in unchecked while Redis was away.",
+    ["policy", "outcome"],
+)
 WAITERS: Final = Gauge("cakegate_waiters", "Requests that wait for their submission's end.")
 
 ACCEPTED: Final = Counter("cakegate_submissions_accepted_total", "Submissions taken in.", ["source"])
@@ -54,6 +59,7 @@ ENQUEUE_FAILURES: Final = Counter("cakegate_enqueue_failures_total", "Enqueues l
 REQUEUED: Final = Counter("cakegate_requeued_total", "Submissions that the sweeper put on a queue.", ["queue"])
 LEASES_EXPIRED: Final = Counter("cakegate_leases_expired_total", "Leases that ran out.", ["state"])
 LEASES_LOST: Final = Counter("cakegate_leases_lost_total", "Results thrown away because the lease was lost.", ["stage"])
+FLOWS_FAILED: Final = Counter("cakegate_flows_failed_total", "Runs that ended in an error nobody expected.", ["queue"])
 LEADER: Final = Gauge("cakegate_scheduler_leader", "Whether this scheduler leads.")
 SWEEP_SECONDS: Final = Histogram("cakegate_sweep_duration_seconds", "Time of a round of the sweeper.")
 
@@ -65,6 +71,7 @@ UPSTREAM_SECONDS: Final = Histogram(
     buckets=_REQUEST_BUCKETS,
 )
 DOUBLES: Final = Counter("cakegate_upstream_doubles_total", "Cakes found upstream with a marker that another has.")
+SCANS: Final = Counter("cakegate_upstream_scans_total", "Scans of the legacy API's list for lost creates.", ["outcome"])
 BREAKER: Final = Gauge("cakegate_upstream_breaker", "1 for the state that the breaker of creates is in.", ["state"])
 
 VERDICTS: Final = Counter("cakegate_verdicts_total", "Verdicts.", ["model", "version", "decision"])

@@ -120,6 +120,7 @@ class Crew:
             _log.warning("flow.abandoned", error=str(error))
         except Exception:  # noqa: BLE001 - the end of the line: whatever a flow did not expect
             # The message is done all the same; the row's lease decides what becomes of it.
+            metrics.FLOWS_FAILED.labels(name).inc()
             _log.exception("flow.failed")
         finally:
             self._running.discard(task)

@@ -18,6 +18,7 @@ from cakegate.worker import outcomes, render, wiring
 
 _log = structlog.get_logger()
 
+_DETAIL_CHARACTERS: Final = 500
 #: States whose picture somebody will want to see.
 _RENDERED: Final = frozenset({State.ACCEPTED, State.REVIEW})
 
@@ -33,14 +34,40 @@ async def judge(context: wiring.Context, message: queue.Message) -> None:
         return
     timings = {f"queue-{contract.QUEUE_JUDGE}": round(message.waited_seconds() * 1000, 3)}
     try:
-        await _judge(context, held, message, timings)
-    except errors.PictureError as error:
-        await _unusable(context, held, message, error, timings)
+        try:
+            await _judge(context, held, message, timings)
+        except errors.PictureError as error:
+            await _unusable(context, held, message, error, timings)
     except asyncio.CancelledError:
         # Told to stop before it was done: another worker may start at once. A lease that is gone was settled.
         with contextlib.suppress(errors.LeaseLost):
             await asyncio.shield(judging.release(context.db, held, wait_seconds=0, detail=None, actor=context.holder))
         raise
+    except (errors.LeaseLost, errors.Unavailable):
+        # The row is another's, or cannot be reached; or there are no children, of which this picture is not guilty.
+        raise
+    except Exception as error:
+        # A fault of ours that this picture brings to light, and will again: no child died of it, so it is no poison.
+        await _put_off(context, held, error)
+        raise
+
+
+async def _put_off(context: wiring.Context, held: submissions.Submission, error: Exception) -> None:
+    group = context.config.submissions
+    try:
+        after = await judging.put_off(
+            context.db,
+            held,
+            base_seconds=group.retry_base_seconds,
+            max_seconds=group.retry_max_seconds,
+            detail=f"{type(error).__name__}: {error}"[:_DETAIL_CHARACTERS],
+            actor=context.holder,
+        )
+    except (errors.LeaseLost, errors.Unavailable) as also:
+        # Settled before it broke off, or left to its lease; the first error is the one to be told.
+        _log.warning("submission.not_put_off", error=str(also))
+        return
+    _log.error("submission.put_off", kind=type(error).__name__, next_attempt_at=str(after.next_attempt_at))
 
 
 async def _judge(

@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from cakegate import settings
-from cakegate.adapters.fetcher import expanding, hosts, pages, transport
+from cakegate.adapters.fetcher import expanding, hosts, metering, pages, transport
 from cakegate.domain import errors
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -63,10 +63,10 @@ class Fetcher:
         """A picture's bytes. A page's own picture is followed once, over http too where the page says so.
 
         Raises:
-            PictureNotAllowed: an address that we do not fetch from, or whose host does not let us: every 4xx that is
-                neither "gone" nor "later" is its final word (401, 403, 451, …).
+            PictureNotAllowed: an address that we do not fetch from, a name that does not exist, or a host that does not
+                let us: every 4xx that is neither "gone" nor "later" is its final word (401, 403, 451, …).
             PictureGone: 404 or 410.
-            PictureTooLarge: more than `max_bytes`.
+            PictureTooLarge: more than `max_bytes`, or much more around them.
             PictureNotAnImage: a page that names no picture, or one whose picture is a page again; a body in an encoding
                 that nobody asked for or that is broken.
             PictureUnreachable: trouble that may pass: DNS, connections, TLS, time, 408, 421, 425, 429, 5xx.
@@ -123,7 +123,11 @@ class Fetcher:
         said = response.headers.get("content-type", "").lower().startswith(("text/html", "application/xhtml"))
         expander = expanding.Expander(response.headers.get("content-encoding", ""))
         content = bytearray()
+        meter = response.extensions["network_stream"]
+        assert isinstance(meter, metering.MeteredStream)
+        meter.begin()
         async for piece in response.aiter_raw(_READ_BYTES):
+            meter.allow(response.num_bytes_downloaded)
             content += expander.feed(piece, most=most - len(content))
             if len(content) > self._group.max_page_bytes and pages.looks_like_html(bytes(content[:4096]), said=said):
                 return _Page(content=bytes(content[: self._group.max_page_bytes]), url=str(response.url))

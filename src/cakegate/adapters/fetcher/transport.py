@@ -17,7 +17,7 @@ from typing import Any, Final
 import httpcore
 import httpx
 
-from cakegate.adapters.fetcher import addresses
+from cakegate.adapters.fetcher import addresses, metering
 from cakegate.domain import errors
 
 #: Ports that a stranger may name.
@@ -27,6 +27,9 @@ _ATTEMPTS: Final = 4
 _ATTEMPT_SECONDS: Final = 5.0
 #: Look-ups at the same time. The system's resolver cannot be interrupted: those given up on still hold their place.
 _LOOKUPS: Final = 64
+#: A resolver's word that there is no such name, or none with an address; all else may pass (RFC 3493 §6.1). The second
+#: was taken out of the standard and is still what some resolvers say.
+_NO_SUCH_NAME: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 
 #: From a host's name to its addresses.
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -88,14 +91,18 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Any = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Resolve, check, connect. Raises `PictureNotAllowed`, and httpcore's own errors."""
+        """Resolve, check, connect. Raises `PictureNotAllowed`, and httpcore's own errors.
+
+        The stream is a `metering.MeteredStream`.
+        """
         last: Exception | None = None
         seconds = _ATTEMPT_SECONDS if timeout is None else min(timeout, _ATTEMPT_SECONDS)
         for address in (await self._targets(host, port))[:_ATTEMPTS]:
             try:
-                return await self._backend.connect_tcp(
+                stream = await self._backend.connect_tcp(
                     address, port, timeout=seconds, local_address=local_address, socket_options=socket_options
                 )
+                return metering.MeteredStream(stream)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 last = error
         raise last or httpcore.ConnectError(f"{host} has no address")
@@ -115,7 +122,13 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def _resolved(self, host: str, port: int) -> list[str]:
         try:
             return await self._resolve(host, port)
-        except (OSError, UnicodeError) as error:
+        except UnicodeError as error:
+            raise errors.PictureNotAllowed(f"{host} is no name: {error}") from error
+        except OSError as error:
+            if isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_NAME:
+                # The same answer as for a name of the inside, and as soon: or else a stranger could ask which names
+                # the resolver here knows.
+                raise errors.PictureNotAllowed(f"{host} has no address: {error}") from error
             raise httpcore.ConnectError(f"{host} cannot be resolved: {error}") from error
 
     def _allows(self, host: str, port: int) -> bool:

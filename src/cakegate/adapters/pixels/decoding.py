@@ -1,6 +1,7 @@
 """From bytes to a picture: Pillow, told what it may touch. Runs in the child alone."""
 
 import io
+import re
 import warnings
 from typing import Final, NamedTuple
 
@@ -15,6 +16,15 @@ _MAGIC: Final = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF87a"
 _KEPT_PIXELS: Final = 2 * renditions.LONGEST_SIDE_PIXELS[renditions.Preset.WEB]
 #: Colour profiles up to this are honoured (v4 profiles of cameras and printers are a few hundred KiB at most).
 _PROFILE_MAX_BYTES: Final = 1024 * 1024
+#: Scans of one JPEG. Encoders write a dozen; each goes over the whole picture again, also where it has a few bytes:
+#: at 50 million pixels some 35 ms, measured, and 200 KB can hold thousands.
+_SCANS_MOST: Final = 64
+#: Segments of one JPEG: a profile has at most 255, extended XMP as many as 64 KiB go into the file. Pillow takes
+#: microseconds for each, and one may be four bytes long.
+_SEGMENTS_MOST: Final = 4096
+#: A marker that ends a scan's data: no stuffed zero, no restart, no fill byte (ITU-T T.81, B.1.1).
+_MARKER: Final = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+_EOI, _SOS, _MARKER_BYTES = 0xD9, 0xDA, 2
 _ORIENTATION_TAG: Final = 0x0112
 #: What undoes each EXIF orientation (TIFF 6.0, section 8).
 _UPRIGHT: Final = {
@@ -64,7 +74,8 @@ def decode(content: bytes, *, max_pixels: int) -> Picture:
 
     Raises:
         NotAnImageError: no format we take, or broken, or cut off.
-        TooLargeError: more than `max_pixels`, as its header says, before anything is decoded.
+        TooLargeError: more than `max_pixels`, as its header says, or more scans or segments than any picture needs,
+            before anything is decoded; or it needs more memory than there is.
     """
     name = sniff(content)
     try:
@@ -90,6 +101,8 @@ def decode(content: bytes, *, max_pixels: int) -> Picture:
 def _decoded(content: bytes, name: str, *, max_pixels: int) -> Picture:
     # Pillow raises from twice this on (DecompressionBombError); we check the header ourselves, once it is read.
     Image.MAX_IMAGE_PIXELS = max_pixels
+    if name == "JPEG":
+        _check_jpeg(content)
     with Image.open(io.BytesIO(content), formats=[name]) as opened:
         width, height = opened.size
         if width < 1 or height < 1:
@@ -114,6 +127,23 @@ def _draft_size(width: int, height: int) -> tuple[int, int]:
     """What a JPEG is not decoded below. Half, a quarter or an eighth of its size costs that much less."""
     scale = min(1.0, renditions.LONGEST_SIDE_PIXELS[renditions.Preset.WEB] / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _check_jpeg(content: bytes) -> None:
+    """Refuse a JPEG of more scans, or more segments, than any encoder writes: few bytes that cost much time.
+
+    Segments are stepped over, so that no thumbnail or comment counts; what follows the first picture's end does not.
+    """
+    scans, at = 0, _MARKER_BYTES
+    for _ in range(_SEGMENTS_MOST):
+        marker = _MARKER.search(content, at)
+        if marker is None or content[marker.end() - 1] == _EOI:
+            return
+        scans += content[marker.end() - 1] == _SOS
+        if scans > _SCANS_MOST:
+            raise TooLargeError(f"more than {_SCANS_MOST} scans")
+        at = marker.end() + int.from_bytes(content[marker.end() : marker.end() + 2], "big")
+    raise TooLargeError(f"more than {_SEGMENTS_MOST} segments")
 
 
 def _orientation(image: Image.Image) -> int:

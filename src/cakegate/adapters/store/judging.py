@@ -161,3 +161,32 @@ _RELEASE: Final = moves.query(f"""
     first_fetch_at = CASE WHEN %(fetches)s > 0 THEN coalesce(first_fetch_at, now()) ELSE first_fetch_at END,
     decoder_deaths = decoder_deaths + %(deaths)s
 """)
+
+
+async def put_off(
+    db: pool.Database,
+    held: submissions.Submission,
+    *,
+    base_seconds: float,
+    max_seconds: float,
+    detail: str,
+    actor: str,
+) -> submissions.Submission:
+    """Give back a submission whose judging broke off for a reason that nobody expected: likely a fault of ours.
+
+    It counts against nobody, so it does not end either; the pause doubles with each time that it, or its lease, was
+    lost, from `base_seconds` to `max_seconds`.
+
+    Raises:
+        LeaseLost: the submission is not ours any more.
+    """
+    return await moves.held_move(
+        db, held, State.JUDGING, State.PENDING, _PUT_OFF,
+        detail=detail, note=moves.BROKE_OFF, actor=actor, base_seconds=base_seconds, max_seconds=max_seconds,
+    )  # fmt: skip
+
+
+_PUT_OFF: Final = moves.query(f"""
+    {moves.UNLEASED}, enqueued_at = NULL, enqueue_count = 0, next_attempt_at = now() + interval '1 second'
+        * least(%(max_seconds)s, %(base_seconds)s * power(2, least({moves.LOSSES}, 30)))
+""")

@@ -41,6 +41,15 @@ UNLEASED: Final = "lease_token = NULL, lease_expires_at = NULL, lease_holder = N
 ON_QUEUE: Final = "next_attempt_at = NULL, enqueued_at = now(), enqueue_count = 1"
 #: It waits in Postgres until its time; then the sweeper enqueues it.
 WAITS: Final = "next_attempt_at = now() + %(wait_seconds)s * interval '1 second', enqueued_at = NULL, enqueue_count = 0"
+#: Notes of steps back to `pending` that nobody is to blame for.
+LEASE_RAN_OUT: Final = "the lease ran out"
+BROKE_OFF: Final = "the flow broke off"
+#: How often a row was taken to be judged and given back like that. Attempts that count against the picture are columns;
+#: this is looked up only when it happens again.
+LOSSES: Final = f"""(
+    SELECT count(*) FROM transitions t WHERE t.submission_id = s.id
+      AND t.origin = 'judging' AND t.target = 'pending' AND t.note IN ('{LEASE_RAN_OUT}', '{BROKE_OFF}')
+)"""
 TIMED: Final = "timings = timings || %(timings)s"
 
 

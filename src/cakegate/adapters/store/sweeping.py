@@ -25,7 +25,8 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
 async def expire_leases(db: pool.Database, origin: State, *, batch: int) -> list[UUID]:
     """End leases that ran out: `judging` goes back to `pending`, `creating` to `uncertain`, never back to the queue.
 
-    An expired judging counts against nobody: its worker was killed from outside, or Postgres was away.
+    An expired judging counts against nobody: its worker was killed from outside, or Postgres was away. One that is lost
+    again and again, perhaps because it is what kills workers, waits longer each time after the third.
     """
     target, query = _EXPIRE[origin]
     submissions.check_transition(origin, target)
@@ -42,22 +43,32 @@ def _expiry(sets: str) -> str:
         WHERE state = %(origin)s AND lease_expires_at < now()
         ORDER BY lease_expires_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
     ), s AS (
-        UPDATE submissions SET
-            state = %(target)s, reason = %(reason)s, detail = 'the lease ran out', updated_at = now(),
-            {moves.UNLEASED}, next_attempt_at = NULL, {sets}
+        UPDATE submissions s SET
+            state = %(target)s, reason = %(reason)s, detail = '{moves.LEASE_RAN_OUT}', updated_at = now(),
+            {moves.UNLEASED}, {sets}
         FROM late WHERE id = late_id
         RETURNING id
     ), noted AS (
         INSERT INTO transitions (submission_id, origin, target, reason, actor, note)
-        SELECT id, %(origin)s, %(target)s, %(reason)s, 'scheduler', 'the lease ran out' FROM s
+        SELECT id, %(origin)s, %(target)s, %(reason)s, 'scheduler', '{moves.LEASE_RAN_OUT}' FROM s
     )
     SELECT id FROM s
     """
 
 
+#: Losses that are taken for chance (a node drained, a rollout, a database away); then 1 s, 2 s, … up to 5 minutes.
+_LOSSES_BY_CHANCE: Final = 3
+_NOT_AGAIN_AT_ONCE: Final = f"""(
+    SELECT CASE WHEN lost.times >= {_LOSSES_BY_CHANCE}
+        THEN now() + interval '1 second' * least(300, power(2, least(lost.times - {_LOSSES_BY_CHANCE}, 30))) END
+    FROM (SELECT {moves.LOSSES} AS times) lost
+)"""
 _EXPIRE: Final = {
-    State.JUDGING: (State.PENDING, _expiry("enqueued_at = NULL, enqueue_count = 0")),
-    State.CREATING: (State.UNCERTAIN, _expiry("needs_person = (marker IS NULL)")),
+    State.JUDGING: (
+        State.PENDING,
+        _expiry(f"enqueued_at = NULL, enqueue_count = 0, next_attempt_at = {_NOT_AGAIN_AT_ONCE}"),
+    ),
+    State.CREATING: (State.UNCERTAIN, _expiry("next_attempt_at = NULL, needs_person = (marker IS NULL)")),
 }
 _EXPIRED_REASON: Final = {State.JUDGING: None, State.CREATING: submissions.Reason.UPSTREAM_UNCERTAIN.value}
 
