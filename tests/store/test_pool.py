@@ -8,7 +8,7 @@ import time
 import psutil
 import pytest
 
-from cakegate import settings
+from cakegate import contract, settings
 from cakegate.adapters import probes
 from cakegate.adapters.store import pool
 from cakegate.domain import errors
@@ -70,7 +70,7 @@ async def test_a_probe_of_a_frozen_database_answers_in_time(frozen, monkeypatch)
     monkeypatch.setattr(probes, "_CHECK_SECONDS", 0.2)
 
     async def version():
-        return "0001"
+        return contract.SCHEMA_VERSION
 
     readiness = probes.Readiness(schema=version, checks={"postgres": frozen.ping})
     readiness.ready()

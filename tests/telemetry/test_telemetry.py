@@ -9,7 +9,7 @@ import httpx
 import pytest
 import structlog
 
-from cakegate import settings
+from cakegate import contract, settings
 from cakegate.adapters import logs, metrics, probes
 from cakegate.domain import errors
 
@@ -127,9 +127,9 @@ async def asked(readiness, port):
 @pytest.mark.parametrize(
     ("schema", "phase", "status"),
     [
-        ("0001", "ready", 200),
-        ("0001", "starting", 503),
-        ("0001", "drain", 503),
+        (contract.SCHEMA_VERSION, "ready", 200),
+        (contract.SCHEMA_VERSION, "starting", 503),
+        (contract.SCHEMA_VERSION, "drain", 503),
         ("0000", "ready", 503),
         (None, "ready", 503),
     ],
@@ -151,7 +151,7 @@ async def test_ready_only_while_serving_on_a_schema_that_is_new_enough(free_tcp_
 
 async def test_a_dependency_that_is_down_is_reported_and_takes_nobody_out_of_service(free_tcp_port):
     async def version():
-        return "0001"
+        return contract.SCHEMA_VERSION
 
     readiness = probes.Readiness(schema=version, checks={"postgres": up, "redis": down})
     readiness.ready()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 
 import pytest
 
@@ -20,6 +21,7 @@ class Scripted:
         self.requests: list[bytes] = []
         self.connections = 0
         self.url = ""
+        self.delay_until = 0.0
 
     async def handle(self, reader, writer):
         self.connections += 1
@@ -31,6 +33,7 @@ class Scripted:
                 )
                 self.requests.append(head + await reader.readexactly(length))
                 answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+                await asyncio.sleep(max(0.0, self.delay_until - time.monotonic()))
                 if answer is self.HANG:
                     await reader.read()
                     break

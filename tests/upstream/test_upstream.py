@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 
 import pytest
 import structlog
@@ -53,6 +54,24 @@ async def test_a_create_sends_the_cake_with_its_marker_in_the_fragment(scripted,
         "imageUrl": f"http://p.example/l#cakegate={MARKER}",
         "yumFactor": 3,
     } == sent
+
+
+async def test_what_may_not_be_sent_any_more_is_not_sent_though_it_is_connected(scripted, client):
+    scripted.will(json.dumps(ITEM))
+
+    with pytest.raises(errors.UpstreamLate):
+        await client.create(DRAFT, marker=MARKER, deadline=time.monotonic() - 0.001)
+
+    assert 1 == scripted.connections
+    assert [] == scripted.requests
+
+
+async def test_what_is_sent_in_time_may_be_answered_after_the_deadline(scripted, client):
+    scripted.will(json.dumps(ITEM))
+    deadline = time.monotonic() + 0.1
+    scripted.delay_until = deadline + 0.01
+
+    assert "7" == (await client.create(DRAFT, marker=MARKER, deadline=deadline)).id
 
 
 async def test_ids_may_be_text_and_are_escaped(scripted, client):

@@ -88,6 +88,19 @@ def public(item: dict[str, Any], *, image_url_field: str = "imageUrl") -> dict[s
     return {**item, image_url_field: strip_marker(address)}
 
 
+def draft_of(item: dict[str, Any], *, image_url_field: str = "imageUrl") -> CakeDraft | None:
+    """What a client would have submitted to get this item; None where it is not of that shape."""
+    try:
+        return msgspec.convert(
+            {"imageUrl": item.get(image_url_field), **{name: item.get(name) for name in _DRAFTED}}, CakeDraft
+        )
+    except msgspec.ValidationError:
+        return None
+
+
+_DRAFTED = ("name", "comment", "yumFactor")
+
+
 def check_draft(draft: CakeDraft) -> CakeDraft:
     """Return the draft cleaned (white space cut, fragment dropped).
 

@@ -14,7 +14,8 @@
     │   ├── BodyTooSlow
     │   ├── HeadersTooLarge
     │   ├── MediaTypeUnknown          not JSON by its own words
-    │   └── NotAcceptable             it wants what we do not have
+    │   ├── NotAcceptable             it wants what we do not have
+    │   └── RateLimited               it comes too often
     ├── NotFound
     │   ├── CakeNotFound
     │   ├── SubmissionNotFound
@@ -34,6 +35,7 @@
     │   ├── UpstreamUnreachable       nothing was sent: it could not be connected to
     │   ├── UpstreamBusy              408, 425, 429: later
     │   ├── UpstreamRefused           any other 4xx: it did not and will not
+    │   ├── UpstreamLate              nothing was sent: the deadline for sending was past
     │   ├── UpstreamBroken            a read got 3xx, 5xx, garbage or a broken connection
     │   ├── UpstreamSlow              a read got no answer in time
     │   └── UpstreamUncertain         a write was sent, and no answer came that can be believed
@@ -110,6 +112,14 @@ class MediaTypeUnknown(BadRequest):
 
 class NotAcceptable(BadRequest):
     """The client accepts none of the forms that we have."""
+
+
+class RateLimited(BadRequest):
+    """The client sends more requests than one may. `retry_after_seconds` says when to come back."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(message)
 
 
 class NotFound(CakegateError):
@@ -211,6 +221,10 @@ class UpstreamBusy(UpstreamError):
 
 class UpstreamRefused(UpstreamError):
     """It said 4xx: nothing was done and trying again will not help."""
+
+
+class UpstreamLate(UpstreamError):
+    """It was too late to send: nothing was."""
 
 
 class UpstreamBroken(UpstreamError):

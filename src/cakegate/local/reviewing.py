@@ -1,4 +1,4 @@
-"""`cakegate submissions list|show|approve|reject|replay`: what waits for a person, from a terminal."""
+"""`cakegate submissions list|show|approve|reject|resolve|replay`: what waits for a person, from a terminal."""
 
 import asyncio
 import getpass
@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import click
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from cakegate.adapters.store import pool
+from cakegate import settings
+from cakegate.adapters.store import pool, settling
 from cakegate.adapters.store import reviewing as decisions
 from cakegate.adapters.store import submissions as rows
 from cakegate.domain.submissions import State, Submission
@@ -53,7 +55,7 @@ _NOTE = click.option("--note", default=None, help="Why, for the record.")
 
 @click.group()
 def submissions() -> None:
-    """Look at submissions, decide on those in review, try failed ones again."""
+    """Look at submissions, decide on those in review or uncertain, try failed ones again."""
 
 
 @submissions.command("list")
@@ -92,6 +94,8 @@ def show(*, submission_id: UUID, folder: Path | None) -> None:
     facts = Table(show_header=False)
     for name, value in _facts(row):
         facts.add_row(name, value)
+    if proposed := _with_database(folder, lambda db: settling.proposal(db, submission_id)):
+        facts.add_row("looks like", f"cake {proposed.cake_id}: {msgspec.json.encode(proposed.item).decode()}")
     console.print(facts)
     table = Table("at", "from", "to", "reason", "by", "note")
     for step in steps:
@@ -137,6 +141,32 @@ def approve(*, submission_id: UUID, actor: str, note: str | None, folder: Path |
 def reject(*, submission_id: UUID, actor: str, note: str | None, folder: Path | None) -> None:
     """Say that a submission in review is no cake."""
     _decide(folder, submission_id, target=State.REJECTED, actor=actor, note=note)
+
+
+@_decision
+@click.argument("outcome", type=click.Choice(["created", "absent", "given-up"]))
+@click.option("--cake", "cake_id", default=None, help="With `created`: its id upstream; default: the proposed one.")
+def resolve(
+    *, submission_id: UUID, outcome: str, cake_id: str | None, actor: str, note: str | None, folder: Path | None
+) -> None:
+    """Say what became of an uncertain submission.
+
+    `created`: it is there. `absent`: it is not, send it again. `given-up`: nobody knows and nobody will.
+    """
+    if cake_id is not None and outcome != "created":
+        raise click.UsageError("--cake goes with `created` alone.")
+    write_max_seconds = settings.from_env().upstream.write_max_seconds
+
+    async def resolved(db: pool.Database) -> Submission:
+        if outcome == "created":
+            return await decisions.say_created(db, submission_id, cake_id=cake_id, actor=actor, note=note)
+        if outcome == "absent":
+            return await decisions.say_absent(
+                db, submission_id, write_max_seconds=write_max_seconds, actor=actor, note=note
+            )
+        return await decisions.give_up(db, submission_id, actor=actor, note=note)
+
+    _carry_out(folder, resolved)
 
 
 @_decision

@@ -1,24 +1,49 @@
-"""Settle creates whose answer was lost: one scan of the legacy API's list looks for all their markers.
+"""Settle creates whose answer was lost: one scan of the legacy API's list looks for all of them.
 
-What is found was created. What is not found stays parked: one scan proves no absence, because its pages shift while
-others write, and a create may still be under way.
+Found by its marker, a cake was created. Not found, it may still be on its way, or have been missed: only two complete
+scans that began after whatever was sent is done or dropped prove that there is none, and then it is sent again. What
+carries no marker is never settled here: a cake that looks like it is proposed to a person.
+
+The proof is kept in this process alone. A new leader starts anew, which costs two scans and can do no harm.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+import time
+from collections import Counter
+from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
+import msgspec
 import structlog
 
 from cakegate import settings
 from cakegate.adapters import metrics, upstream
 from cakegate.adapters.store import pool, settling
-from cakegate.domain import cakes, errors
+from cakegate.domain import cakes, errors, submissions
+from cakegate.scheduler import scanning
 
 _log = structlog.get_logger()
 
 #: Rows looked for in one scan; more wait for the next.
 _BATCH: Final = 1000
+#: Complete scans that must miss a cake: a list without an ORDER BY may move one past a single scan.
+_SCANS_TO_PROVE: Final = 2
+#: A pause is at least this many times as long as the scan before it: the legacy API has other work to do.
+_REST: Final = 9
+
+_Attempt = tuple[UUID, datetime]
+"""One sending of a submission: its id and that sending's deadline. The next one needs a proof of its own."""
+
+
+class _Wanted(msgspec.Struct, frozen=True):
+    """What one scan looks for: by marker, or, where there is none, by how it looks; and the marked it found."""
+
+    rows: list[settling.Parked]
+    by_marker: dict[str, settling.Parked]
+    alike: dict[Any, list[settling.Parked]]
+    found: dict[str, cakes.CakeId]
 
 
 class Settler:
@@ -26,65 +51,114 @@ class Settler:
 
     def __init__(self, config: settings.Settings, db: pool.Database, legacy: upstream.Upstream) -> None:
         self._pause_seconds = config.scheduler.settle_seconds
+        self._write_max_seconds = config.upstream.write_max_seconds
         self._page = config.upstream.page_max
         self._image_url_field = config.upstream.image_url_field
         self._db = db
         self._legacy = legacy
+        self._missed: Counter[_Attempt] = Counter()
 
     async def run(self) -> None:
         """Scan until cancelled. A database or an upstream that is away is waited for."""
         while True:
+            started = time.monotonic()
             try:
                 await self.round()
             except (errors.DatabaseUnavailable, errors.UpstreamError) as error:
+                metrics.SCANS.labels("abandoned").inc()
                 _log.warning("scan.abandoned", kind=type(error).__name__, error=str(error))
-            await asyncio.sleep(self._pause_seconds)
+            await asyncio.sleep(max(self._pause_seconds, _REST * (time.monotonic() - started)))
 
     async def round(self) -> int:
-        """Look once for all uncertain submissions; how many were found.
+        """Look once for all uncertain submissions; how many were settled.
 
         Raises:
-            DatabaseUnavailable, UpstreamError: the rest is left for the next round.
+            DatabaseUnavailable, UpstreamError: this scan proves nothing; what it found stays settled.
         """
-        wanted = await settling.markers(self._db, limit=_BATCH)
-        if not wanted:
+        rows = await settling.parked(self._db, limit=_BATCH, write_max_seconds=self._write_max_seconds)
+        if not rows:
+            self._missed.clear()
             return 0
-        seen: dict[str, cakes.CakeId] = {}
-        async for stored in self._listed():
-            if stored.marker is None or stored.marker not in wanted:
-                continue
-            if stored.marker in seen and seen[stored.marker] != stored.id:
-                metrics.DOUBLES.inc()
-                _log.error(
-                    "cake.doubled", submission_id=str(wanted[stored.marker]), cakes=[seen[stored.marker], stored.id]
-                )
-                continue
-            seen[stored.marker] = stored.id
-            await self._settle(stored, wanted)
-        _log.info("scan.finished", wanted=len(wanted), found=len(seen))
-        return len(seen)
+        wanted = self._wanted(rows)
+        settled = 0
+        async with contextlib.aclosing(scanning.scan(self._list, limit=self._page)) as items:
+            async for item in items:
+                stored = cakes.stored(item, image_url_field=self._image_url_field)
+                if stored is not None:
+                    settled += await self._look_at(stored, wanted)
+        absent = self._count_missed(wanted)
+        for row in absent:
+            settled += await self._absent(row)
+        metrics.SCANS.labels("complete").inc()
+        _log.info("scan.finished", wanted=len(rows), found=len(wanted.found), absent=len(absent))
+        return settled
 
-    async def _settle(self, stored: cakes.StoredCake, wanted: dict[str, Any]) -> None:
-        assert stored.marker is not None
-        settled = await settling.settle_found(
-            self._db,
-            wanted[stored.marker],
-            upstream_id=stored.id,
-            cake=stored.public(image_url_field=self._image_url_field),
-            actor="scheduler",
+    async def _list(self, skip: int, limit: int) -> list[dict[str, Any]]:
+        return await self._legacy.list(skip=skip, limit=limit)
+
+    def _wanted(self, rows: list[settling.Parked]) -> _Wanted:
+        alike: dict[Any, list[settling.Parked]] = {}
+        for row in rows:
+            if row.marker is None:
+                alike.setdefault(row.draft, []).append(row)
+        return _Wanted(rows, {row.marker: row for row in rows if row.marker is not None}, alike, {})
+
+    async def _look_at(self, stored: cakes.StoredCake, wanted: _Wanted) -> int:
+        """Settle what this cake settles: one submission or none."""
+        if stored.marker is None:
+            await self._propose(stored, wanted)
+            return 0
+        row = wanted.by_marker.get(stored.marker)
+        if row is None:
+            return 0
+        before = wanted.found.setdefault(stored.marker, stored.id)
+        if before != stored.id:
+            metrics.DOUBLES.inc()
+            _log.error("cake.doubled", submission_id=str(row.id), cakes=[before, stored.id])
+            return 0
+        return self._told(
+            await settling.settle_found(
+                self._db,
+                row.id,
+                upstream_id=stored.id,
+                cake=stored.public(image_url_field=self._image_url_field),
+                actor="scheduler",
+            )
         )
-        if settled is not None:
-            metrics.TRANSITIONS.labels(settled.state.value, "").inc()
-            _log.info("submission.settled", submission_id=str(settled.id), state=settled.state.value, cake=stored.id)
 
-    async def _listed(self) -> AsyncIterator[cakes.StoredCake]:
-        """All cakes, page by page; a cake may come twice or not at all while others write."""
-        skip = 0
-        while True:
-            items = await self._legacy.list(skip=skip, limit=self._page)
-            for item in items:
-                if (stored := cakes.stored(item, image_url_field=self._image_url_field)) is not None:
-                    yield stored
-            if len(items) < self._page:
+    async def _propose(self, stored: cakes.StoredCake, wanted: _Wanted) -> None:
+        for row in wanted.alike.get(cakes.draft_of(stored.item, image_url_field=self._image_url_field), []):
+            if await settling.propose(self._db, row, stored):
+                _log.info("submission.proposed", submission_id=str(row.id), cake=stored.id)
                 return
-            skip += len(items)
+
+    def _count_missed(self, wanted: _Wanted) -> list[settling.Parked]:
+        """Note what this complete scan, begun in time, did not find; those that enough scans missed."""
+        missed = [row for row in wanted.rows if row.ripe and row.marker not in wanted.found]
+        # Only what is still parked is kept: the rest was settled, or is another attempt's.
+        self._missed = Counter({_attempt(row): self._missed[_attempt(row)] + 1 for row in missed})
+        return [row for row in missed if self._missed[_attempt(row)] >= _SCANS_TO_PROVE]
+
+    async def _absent(self, row: settling.Parked) -> int:
+        if row.marker is None:
+            await settling.looked_for(self._db, row)
+            return 0
+        return self._told(
+            await settling.settle_absent(
+                self._db, row, image_url_field=self._image_url_field, actor="scheduler"
+            )
+        )  # fmt: skip
+
+    def _told(self, settled: submissions.Submission | None) -> int:
+        """Count and log what was settled; None where somebody else was faster."""
+        if settled is None:
+            return 0
+        metrics.TRANSITIONS.labels(settled.state.value, settled.reason.value if settled.reason else "").inc()
+        _log.info(
+            "submission.settled", submission_id=str(settled.id), state=settled.state.value, cake=settled.upstream_id
+        )
+        return 1
+
+
+def _attempt(row: settling.Parked) -> _Attempt:
+    return row.id, row.send_deadline_at

@@ -62,13 +62,13 @@ async def _create(
     Besides the row: whether the upstream answered sensibly; None where it was not asked.
     """
     assert context.upstream is not None
-    if context.stopping.is_set() or time.monotonic() >= deadline:
-        return await _settle(
-            context, lambda: _give_back(context, held, wait_seconds=0, detail="not sent in time")
-        ), None
+    if context.stopping.is_set():
+        return await _unsent(context, held, "This writer is stopping."), None
     try:
         with metrics.stage("create", timings):
-            stored = await context.upstream.create(held.draft, marker=held.marker)
+            stored = await context.upstream.create(held.draft, marker=held.marker, deadline=deadline)
+    except errors.UpstreamLate as late:
+        return await _unsent(context, held, late.detail), None
     except errors.UpstreamError as error:
         return await _troubled(context, held, error, timings), isinstance(error, errors.UpstreamRefused)
     with metrics.stage("settle-create"):
@@ -112,6 +112,10 @@ async def _created(
         actor=context.holder,
         timings=timings,
     )
+
+
+async def _unsent(context: wiring.Context, held: submissions.Submission, detail: str) -> submissions.Submission:
+    return await _settle(context, lambda: _give_back(context, held, wait_seconds=0, detail=detail))
 
 
 async def _give_back(

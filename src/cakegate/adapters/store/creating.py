@@ -81,10 +81,14 @@ _CLAIM: Final = moves.query(
 
 
 async def free_id(connection: pool.Connection, upstream_id: cakes.CakeId, *, keeper: UUID) -> None:
-    """An id that the upstream gives again was freed behind our back: whoever had it before is marked deleted."""
+    """An id that the upstream gives again was freed behind our back: whoever had it before is marked deleted.
+
+    A `keeper` that is itself deleted by now, before its own answer came, takes the id from nobody.
+    """
     await connection.execute(
         b"UPDATE submissions SET deleted_at = now(), updated_at = now()"
-        b" WHERE upstream_id = %(upstream_id)s AND deleted_at IS NULL AND id <> %(id)s",
+        b" WHERE upstream_id = %(upstream_id)s AND deleted_at IS NULL AND id <> %(id)s"
+        b" AND EXISTS (SELECT FROM submissions WHERE id = %(id)s AND deleted_at IS NULL)",
         {"upstream_id": upstream_id, "id": keeper},
     )
 

@@ -62,10 +62,10 @@ async def settle(db: pool.Database, record_id: int, outcome: Outcome, *, status:
             {"id": record_id, "outcome": outcome.value, "status": status},
         )
         if found and outcome in {Outcome.DELETED, Outcome.ABSENT}:
-            # By marker where the cake carries one; a cake without is known by its id alone.
+            # By marker where the cake carries one, in any state: its create's answer may still be on its way to us, and
+            # waiting here for whoever settles it is what keeps the mark. A cake without is known by its id alone.
             await connection.execute(
-                b"UPDATE submissions SET deleted_at = now(), updated_at = now()"
-                b" WHERE state = 'created' AND deleted_at IS NULL AND"
+                b"UPDATE submissions SET deleted_at = now(), updated_at = now() WHERE deleted_at IS NULL AND"
                 b" (marker = %(marker)s OR (%(marker)s::text IS NULL AND upstream_id = %(cake_id)s))",
                 {"marker": found[0]["marker"], "cake_id": found[0]["cake_id"]},
             )

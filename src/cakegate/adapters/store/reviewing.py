@@ -1,11 +1,14 @@
-"""A person's word: on what waits in review, and on what failed and shall be tried again."""
+"""A person's word: on what waits in review, on what nobody can know, and on what failed and shall be tried again."""
 
-from typing import Final
+from typing import Final, NoReturn
 from uuid import UUID
 
-from cakegate.adapters.store import moves, pool
+import msgspec
+import psycopg
+
+from cakegate.adapters.store import moves, pool, settling
 from cakegate.adapters.store.submissions import get
-from cakegate.domain import errors, submissions
+from cakegate.domain import cakes, errors, submissions
 from cakegate.domain.submissions import State
 
 
@@ -45,11 +48,13 @@ async def replay(
 
     Raises:
         SubmissionNotFound: there is no such submission.
-        IllegalTransition: it has not failed (any more).
+        IllegalTransition: it has not failed (any more), or it was given up while it may have been created.
     """
     row = await db.fetch_one(
-        "SELECT accepted_at IS NOT NULL AS judged FROM submissions WHERE id = %(id)s", {"id": submission_id}
+        "SELECT accepted_at IS NOT NULL AS judged, reason FROM submissions WHERE id = %(id)s", {"id": submission_id}
     )
+    if row is not None and row["reason"] == submissions.Reason.UPSTREAM_UNCERTAIN:
+        raise errors.IllegalTransition(f"Submission {submission_id} may have been created: submit the cake anew.")
     target = State.ACCEPTED if row is not None and row["judged"] else State.PENDING
     async with db.connection() as connection:
         moved = await moves.move(
@@ -62,5 +67,86 @@ async def replay(
 
 
 _REPLAY: Final = moves.query(f"""
-    {moves.WAITS}, fetch_attempts = 0, first_fetch_at = NULL, decoder_deaths = 0, settled_at = NULL
+    {moves.WAITS}, fetch_attempts = 0, first_fetch_at = NULL, decoder_deaths = 0, absences = 0,
+    settled_at = NULL
 """)
+
+
+async def say_created(
+    db: pool.Database, submission_id: UUID, *, cake_id: cakes.CakeId | None, actor: str, note: str | None = None
+) -> submissions.Submission:
+    """A person knows that an uncertain submission was created: as `cake_id`, else as the cake proposed for it.
+
+    Raises:
+        SubmissionNotFound: there is no such submission.
+        IllegalTransition: it is not uncertain (any more), no cake is named or proposed, or it is another submission's.
+    """
+    found = await get(db, submission_id)
+    proposed = await settling.proposal(db, submission_id)
+    if proposed is not None and cake_id in {None, proposed.cake_id}:
+        named, item = proposed.cake_id, proposed.item
+    elif cake_id is not None:
+        named, item = cakes.check_id(cake_id), {"id": cake_id, **msgspec.to_builtins(found.draft)}
+    else:
+        raise errors.IllegalTransition(f"No cake is proposed for submission {submission_id}: name one.")
+    try:
+        async with db.connection() as connection:
+            moved = await moves.move(
+                connection, submission_id, State.UNCERTAIN, State.CREATED, _SAY_CREATED,
+                actor=f"person:{actor}", note=note, upstream_id=named,
+                cake=item,
+            )  # fmt: skip
+    except psycopg.errors.UniqueViolation as error:
+        raise errors.IllegalTransition(f"Cake {named} is another submission's.") from error
+    return moved or await _refuse(db, submission_id)
+
+
+async def say_absent(
+    db: pool.Database, submission_id: UUID, *, write_max_seconds: float, actor: str, note: str | None = None
+) -> submissions.Submission:
+    """A person knows that nothing was created: `accepted`, to be sent again.
+
+    Raises:
+        SubmissionNotFound: there is no such submission.
+        IllegalTransition: it is not uncertain (any more), or what was sent may still arrive.
+    """
+    async with db.connection() as connection:
+        moved = await moves.move(
+            connection, submission_id, State.UNCERTAIN, State.ACCEPTED, _SAY_ABSENT,
+            actor=f"person:{actor}", note=note, wait_seconds=0, write_max=write_max_seconds,
+        )  # fmt: skip
+    return moved or await _refuse(db, submission_id)
+
+
+async def give_up(
+    db: pool.Database, submission_id: UUID, *, actor: str, note: str | None = None
+) -> submissions.Submission:
+    """A person gives an uncertain submission up, as it is: `failed`, and it may have been created.
+
+    Raises:
+        SubmissionNotFound: there is no such submission.
+        IllegalTransition: it is not uncertain (any more).
+    """
+    async with db.connection() as connection:
+        moved = await moves.move(
+            connection, submission_id, State.UNCERTAIN, State.FAILED, _GIVE_UP,
+            reason=submissions.Reason.UPSTREAM_UNCERTAIN, detail="given up by a person", actor=f"person:{actor}",
+            note=note,
+        )  # fmt: skip
+    return moved or await _refuse(db, submission_id)
+
+
+async def _refuse(db: pool.Database, submission_id: UUID) -> NoReturn:
+    found = await get(db, submission_id)
+    if found.state is State.UNCERTAIN:
+        raise errors.IllegalTransition("What was sent may still arrive: wait until that is over.")
+    raise errors.IllegalTransition(f"Submission {submission_id} is {found.state.value}, not uncertain.")
+
+
+_RESOLVED: Final = "needs_person = false, settled_at = now(), next_attempt_at = NULL"
+_SAY_CREATED: Final = moves.query(f"{_RESOLVED}, upstream_id = %(upstream_id)s, cake = %(cake)s")
+_SAY_ABSENT: Final = moves.query(
+    f"{moves.WAITS}, needs_person = false",
+    guard="AND send_deadline_at + %(write_max)s * interval '1 second' < clock_timestamp()",
+)
+_GIVE_UP: Final = moves.query(_RESOLVED)

@@ -1,0 +1,9 @@
+-- A create without a marker whose answer was lost: the cake upstream that looks like it, for a person to decide on.
+
+CREATE TABLE proposals (
+    submission_id uuid PRIMARY KEY REFERENCES submissions ON DELETE CASCADE,
+    -- One cake is proposed for one submission: of identical ones, which is whose nobody can tell.
+    cake_id       text NOT NULL UNIQUE,
+    item          jsonb NOT NULL,
+    proposed_at   timestamptz NOT NULL DEFAULT now()
+);

@@ -1,0 +1,3 @@
+"""The legacy Cake API: `client` talks to it, `sessions` connects and sends, `answers` says what an answer proves."""
+
+from cakegate.adapters.upstream.client import Upstream as Upstream

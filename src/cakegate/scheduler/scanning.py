@@ -1,0 +1,60 @@
+"""Read the whole list of the legacy API, so that a cake that was there all the while is not missed.
+
+Pages by `skip` and `limit` shift while others write: a cake deleted before our place moves every later one forward, and
+the first of the next page is passed over. So each page overlaps the one before. A page that shares an item with what
+was read leaves no gap behind it, as long as the list keeps its items in one order; where it shares none, we step back
+until it does. Then whatever was in the list from the first page to the last was read. Ids are no help to find the end:
+it is where an overlapping page is shorter than pages are and holds nothing new, whatever limit the API really keeps.
+"""
+
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+
+from cakegate.domain import errors
+
+Item = dict[str, Any]
+Pages = Callable[[int, int], Awaitable[list[Item]]]
+"""Of (skip, limit), the items there."""
+
+#: The share of a page that is read again with the next: so many deletions between two pages cost no step back.
+_OVERLAP_SHARE: Final = 0.1
+#: How far back an overlap is looked for, in pages; further back the scan starts over from the first.
+_REMEMBERED_PAGES: Final = 50
+#: A list that shrinks faster than this is not worth chasing now.
+_MOST_STEPS_BACK: Final = 100
+
+
+async def scan(pages: Pages, *, limit: int) -> AsyncGenerator[Item, None]:
+    """All items, each once unless it changed on the way. The scan is complete when this ends without an error.
+
+    `limit` is the largest page to ask for; below 2 no page could overlap another.
+
+    Raises:
+        UpstreamError: a page could not be had, or the pages do not fit together.
+    """
+    limit = max(limit, 2)
+    read: deque[list[int]] = deque(maxlen=_REMEMBERED_PAGES)
+    skip, step_back, steps_back, longest = 0, limit, 0, 0
+    while True:
+        items = await pages(skip, limit)
+        prints = [hash(msgspec.json.encode(item)) for item in items]
+        known = {each for page in read for each in page}
+        fresh = [item for item, each in zip(items, prints, strict=True) if each not in known]
+        if skip and len(fresh) == len(items):
+            if steps_back == _MOST_STEPS_BACK:
+                raise errors.UpstreamBroken("Its list shrinks faster than it can be read.")
+            skip, step_back, steps_back = max(0, skip - step_back), step_back * 2, steps_back + 1
+            continue
+        if skip and read and prints == read[-1] and len(prints) == longest:
+            raise errors.UpstreamBroken("Its list gives the same page again and again.")
+        for item in fresh:
+            yield item
+        longest = max(longest, len(items))
+        if len(items) <= 1 or (not fresh and len(items) < longest):
+            return
+        read.append(prints)
+        step_back = limit
+        skip += len(items) - min(max(1, int(limit * _OVERLAP_SHARE)), len(items) // 2)
