@@ -8,6 +8,7 @@ and `.env.template` are generated from here (`cakegate settings`), and a test ke
 import os
 import re
 from collections.abc import Callable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -26,6 +27,8 @@ PositiveSeconds = Annotated[float, Meta(gt=0, le=86_400 * 366)]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Bytes = Annotated[int, Meta(ge=1, le=1024 * MIB)]
+#: What the library limits reads as one rate; it would take several, and read a rate of 0 as any other.
+_RATE: Final = "^(off|[1-9][0-9]{0,6}/([1-9][0-9]{0,3} )?(second|minute|hour|day)s?)$"
 
 
 class Secret:
@@ -113,6 +116,28 @@ class Gateway(Group, frozen=True, kw_only=True):
     cors_origins: Annotated[
         tuple[str, ...], Meta(description="Origins that browsers may call from, separated by commas; `*` for all.")
     ] = ()
+    read_rate: Annotated[
+        str,
+        Meta(pattern=_RATE, description="GET, HEAD and OPTIONS from one client, as `1200/minute`; `off` for no limit."),
+    ] = "1200/minute"
+    write_rate: Annotated[
+        str, Meta(pattern=_RATE, description="All other requests from one client, as `60/minute`; `off` for no limit.")
+    ] = "60/minute"
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="Networks (CIDR) of proxies whose word for the client's address is taken; by default none."),
+    ] = ()
+    client_header: Annotated[
+        str,
+        Meta(
+            pattern="^(x-forwarded-for|forwarded)$",
+            description="Where they put it: `x-forwarded-for` or `forwarded`. They must write it themselves.",
+        ),
+    ] = "x-forwarded-for"
+    client_hash_key: Annotated[
+        Secret,
+        Meta(description="Key of the hashes that stand for clients' addresses; empty: made of the database's URL."),
+    ] = Secret("")
 
 
 class Submissions(Group, frozen=True, kw_only=True):
@@ -187,6 +212,9 @@ class Redis(Group, frozen=True, kw_only=True):
         PositiveSeconds, Meta(description="How long a request waits for an enqueue; later the sweeper does it.")
     ] = 0.25
     socket_timeout_seconds: Annotated[PositiveSeconds, Meta(description="Longest silence on a connection.")] = 5.0
+    limit_timeout_seconds: Annotated[
+        PositiveSeconds, Meta(description="How long a request waits for its rate limit's check; later it is let in.")
+    ] = 0.1
 
 
 class Fetch(Group, frozen=True, kw_only=True):
@@ -432,6 +460,15 @@ def _rule_allow(settings: Settings) -> str | None:
     return None
 
 
+def _rule_proxies(settings: Settings) -> str | None:
+    for entry in settings.gateway.trusted_proxies:
+        try:
+            ip_network(entry)
+        except ValueError as error:
+            return f"CAKEGATE_GATEWAY_TRUSTED_PROXIES: {error}"
+    return None
+
+
 def _rule_deadline(settings: Settings) -> str | None:
     group = settings.submissions
     if group.send_deadline_seconds >= group.creating_lease_seconds:
@@ -467,6 +504,7 @@ _RULES: Final[tuple[Callable[[Settings], str | None], ...]] = (
     _rule_item_path,
     _rule_upstream_ca,
     _rule_allow,
+    _rule_proxies,
     _rule_deadline,
     _rule_thresholds,
     _rule_pool,

@@ -86,7 +86,7 @@ def gateway_database_url(postgres_url) -> str:
 def database_url(gateway_database_url) -> str:
     """One database for all of this folder, emptied: a new one for each of so many tests would take most of the time."""
     with psycopg.connect(gateway_database_url, autocommit=True) as connection:
-        connection.execute("TRUNCATE submissions, verdicts, transitions, renditions, blobs, deletions")
+        connection.execute("TRUNCATE submissions, verdicts, transitions, renditions, blobs, deletions CASCADE")
     return gateway_database_url
 
 

@@ -20,7 +20,7 @@ from litestar.datastructures import State
 from cakegate import settings
 from cakegate.adapters import logs, metrics, tether
 from cakegate.domain import errors
-from cakegate.gateway import accepting, edge, pages, routes, wiring
+from cakegate.gateway import accepting, clients, edge, limiting, pages, routes, wiring
 
 _log = structlog.get_logger()
 
@@ -48,7 +48,9 @@ def compose(gate: wiring.Gate) -> edge.Edge:
         request_max_body_size=None,
         state=State({"gate": gate, "acceptor": accepting.Acceptor(gate)}),
     )
-    return edge.Edge(app, gate.config.gateway)  # type: ignore[arg-type]
+    group = gate.config.gateway
+    limiter = limiting.Limiter(group, counted=gate.allowances, told_apart=clients.Clients(gate.config))
+    return edge.Edge(app, group, limiter)  # type: ignore[arg-type]
 
 
 async def _serve(config: settings.Settings) -> None:

@@ -8,7 +8,9 @@ from typing import Final
 
 _METHODS: Final = "GET, HEAD, POST, PUT, DELETE"
 _MAY_SEND: Final = "Content-Type, Idempotency-Key, Prefer, X-Request-Id, traceparent"
-_MAY_READ: Final = "Location, Link, Retry-After, ETag, Preference-Applied, X-Request-Id, Allow"
+_MAY_READ: Final = (
+    "Location, Link, Retry-After, ETag, Preference-Applied, X-Request-Id, Allow, RateLimit, RateLimit-Policy"
+)
 _PREFLIGHT_SECONDS: Final = 3600
 
 Headers = list[tuple[bytes, bytes]]

@@ -1,7 +1,7 @@
 """The ASGI wrapper around the web framework: what must hold for every answer, the framework's own too.
 
 Litestar's own middleware wraps routes, not the router: 404 and 405 pass it by. So request ids, metrics, the access
-log, CORS, the caps on headers and body, and the last word on errors stand here.
+log, CORS, rate limits, the caps on headers and body, and the last word on errors stand here.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import structlog
 from cakegate import settings
 from cakegate.adapters import logs, metrics
 from cakegate.domain import errors
-from cakegate.gateway import cors, problems, tracing
+from cakegate.gateway import cors, limiting, problems, tracing
 
 _log = structlog.get_logger()
 
@@ -36,9 +36,10 @@ _DEFAULTS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options",
 class Edge:
     """The application that the server gets. While `draining`, every answer asks its client to hang up."""
 
-    def __init__(self, app: App, group: settings.Gateway) -> None:
+    def __init__(self, app: App, group: settings.Gateway, limiter: limiting.Limiter | None = None) -> None:
         self._app = app
         self._group = group
+        self._limiter = limiter
         self._cors = cors.Cors(group.cors_origins)
         self.draining = False
 
@@ -58,6 +59,8 @@ class Edge:
         try:
             if exchange.is_preflight:
                 await exchange.start(204, self._cors.preflight(exchange.origin))
+            elif (refusal := await self._refusal(exchange)) is not None:
+                await exchange.problem(refusal)
             elif exchange.header_bytes > MAX_HEADER_BYTES:
                 await exchange.problem(errors.HeadersTooLarge(f"They may have {MAX_HEADER_BYTES} bytes."))
             else:
@@ -69,6 +72,12 @@ class Edge:
             await exchange.problem(error)
         finally:
             self._note(exchange, perf_counter() - started)
+
+    async def _refusal(self, exchange: "_Exchange") -> errors.RateLimited | None:
+        """Before anything of the body is read, and also where there is nothing: floods of 404 are floods."""
+        if self._limiter is not None:
+            exchange.standing = await self._limiter.standing(exchange.scope)
+        return exchange.standing.refusal if exchange.standing is not None else None
 
     def _note(self, exchange: "_Exchange", seconds: float) -> None:
         status = exchange.status or 500
@@ -94,6 +103,8 @@ class Edge:
         dressed.append((b"x-request-id", exchange.ids.request_id.encode()))
         if b"access-control-allow-origin" not in present:
             dressed += self._cors.headers(exchange.origin)
+        if exchange.standing is not None:
+            dressed += exchange.standing.headers
         if self.draining:
             dressed.append((b"connection", b"close"))
         return dressed
@@ -126,6 +137,7 @@ class _Exchange:
             request_id=self._headers.get(b"x-request-id"), traceparent=self._headers.get(b"traceparent")
         )
         logs.bind(request_id=self.ids.request_id, traceparent=self.ids.traceparent)
+        self.standing: limiting.Standing | None = None
         self.status: int | None = None
         self.sent_bytes = 0
         self._body_bytes = 0

@@ -45,12 +45,13 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """All that an operation may answer, and the body and headers that it reads."""
+    """All that an operation may answer, and the body and headers that it reads. `free`: no rate limit holds."""
 
     answers: dict[int, Told]
     kinds: tuple[problems.Kind, ...] = ()
     body: tuple[type, Any] | None = None
     reads: tuple[str, ...] = ()
+    free: bool = False
 
 
 _CAKE: Final = Told(description="The cake.", schema=schemas.Cake, example=examples.CAKE)
@@ -132,12 +133,15 @@ _OPERATIONS: Final = {
         },
         kinds=(problems.SUBMISSION_NOT_FOUND, problems.DATABASE_UNAVAILABLE),
     ),
-    "getHealth": Operation(answers={200: Told(description="It is.", schema=_REPORT, example={"status": "ok"})}),
+    "getHealth": Operation(
+        answers={200: Told(description="It is.", schema=_REPORT, example={"status": "ok"})}, free=True
+    ),
     "getReadiness": Operation(
         answers={
             200: Told(description="It is.", schema=_REPORT, example=examples.READY),
             503: Told(description="It is not; the report says why.", schema=_REPORT, example=examples.NOT_READY),
-        }
+        },
+        free=True,
     ),
 }  # fmt: skip
 
@@ -150,6 +154,8 @@ _HEADERS: Final = {
     "Vary": "`Accept`.",
     "Cache-Control": "How long it may be kept.",
     "Allow": "The methods of this address.",
+    "RateLimit-Policy": "How many such requests one client may send (`q`) in how many seconds (`w`).",
+    "RateLimit": "How many more it may send (`r`) in the next seconds (`t`). Left out where that is not known.",
     "X-Request-Id": "The request's id: the client's own where it sent a sound one.",
 }
 _READS: Final = {
@@ -207,16 +213,18 @@ def _describe(operation: dict[str, Any], told: Operation) -> None:
             "required": True,
             "content": {"application/json": {"schema": _schema_of(kind), "example": example}},
         }
-    responses = {str(status): _answer(each) for status, each in told.answers.items()}
-    kinds = (*told.kinds, *_EVERYWHERE)
+    everywhere = ("X-Request-Id",) if told.free else _LIMITED
+    responses = {str(status): _answer(each, everywhere) for status, each in told.answers.items()}
+    kinds = (*told.kinds, *_EVERYWHERE, *(() if told.free else (problems.RATE_LIMITED,)))
     for status in sorted({kind.status for kind in kinds}):
         # A status that says two things is one of a problem only where it is none of an answer.
-        responses.setdefault(str(status), _problems(tuple(kind for kind in kinds if kind.status == status)))
+        of_status = tuple(kind for kind in kinds if kind.status == status)
+        responses.setdefault(str(status), _problems(of_status, everywhere))
     operation["responses"] = dict(sorted(responses.items()))
 
 
-def _answer(told: Told) -> dict[str, Any]:
-    found: dict[str, Any] = {"description": told.description, "headers": _header_refs(told.headers)}
+def _answer(told: Told, everywhere: tuple[str, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {"description": told.description, "headers": _header_refs((*told.headers, *everywhere))}
     if told.schema is not None:
         content: dict[str, Any] = {"schema": _schema_of(told.schema)}
         if told.example is not None:
@@ -225,7 +233,7 @@ def _answer(told: Told) -> dict[str, Any]:
     return found
 
 
-def _problems(kinds: tuple[problems.Kind, ...]) -> dict[str, Any]:
+def _problems(kinds: tuple[problems.Kind, ...], everywhere: tuple[str, ...]) -> dict[str, Any]:
     headers = {name for kind in kinds for name in _PROBLEM_HEADERS.get(kind.slug, ())}
     content = {
         "schema": _schema_of(schemas.Problem),
@@ -233,12 +241,14 @@ def _problems(kinds: tuple[problems.Kind, ...]) -> dict[str, Any]:
     }
     return {
         "description": "; ".join(f"`{kind.slug}`: {kind.title}" for kind in kinds),
-        "headers": _header_refs(tuple(sorted(headers))),
+        "headers": _header_refs((*sorted(headers), *everywhere)),
         "content": {problems.MEDIA_TYPE: content},
     }
 
 
+_LIMITED: Final = ("RateLimit-Policy", "RateLimit", "X-Request-Id")
 _PROBLEM_HEADERS: Final = {
+    "rate-limited": ("Retry-After",),
     "upstream-busy": ("Retry-After",),
     "overloaded": ("Retry-After",),
     "database-unavailable": ("Retry-After",),
@@ -247,7 +257,7 @@ _PROBLEM_HEADERS: Final = {
 
 
 def _header_refs(names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*names, "X-Request-Id")}
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _header_components() -> dict[str, Any]:

@@ -60,6 +60,7 @@ NOT_A_CAKE: Final = Kind("not-a-cake", 422, "The picture does not show a cake")
 IMAGE_UNUSABLE: Final = Kind("image-unusable", 422, "The picture cannot be used")
 PICTURE_CHANGED: Final = Kind("picture-changed", 422, "A cake's picture cannot be exchanged")
 IDEMPOTENCY_MISMATCH: Final = Kind("idempotency-mismatch", 422, "The Idempotency-Key belongs to another body")
+RATE_LIMITED: Final = Kind("rate-limited", 429, "Too many requests came from this client")
 HEADERS_TOO_LARGE: Final = Kind("headers-too-large", 431, "The headers are too large")
 INTERNAL_ERROR: Final = Kind(
     "internal-error", 500, "Something went wrong here", "It is logged under this request's id."
@@ -108,6 +109,7 @@ _TABLE: Final[tuple[tuple[type[Exception], Kind], ...]] = (
     (errors.HeadersTooLarge, HEADERS_TOO_LARGE),
     (errors.MediaTypeUnknown, UNSUPPORTED_MEDIA_TYPE),
     (errors.NotAcceptable, NOT_ACCEPTABLE),
+    (errors.RateLimited, RATE_LIMITED),
     (errors.UpstreamUnreachable, UPSTREAM_UNREACHABLE),
     (errors.UpstreamBusy, UPSTREAM_BUSY),
     (errors.UpstreamRefused, UPSTREAM_REFUSED),
@@ -152,7 +154,7 @@ def _of_http(error: HTTPException) -> Problem:
 
 def _headers(error: Exception) -> dict[str, str]:
     headers = {}
-    if isinstance(error, errors.Unavailable):
+    if isinstance(error, (errors.Unavailable, errors.RateLimited)):
         headers["Retry-After"] = str(error.retry_after_seconds)
     if isinstance(error, errors.UpstreamBusy):
         headers["Retry-After"] = str(math.ceil(error.retry_after_seconds or 5))

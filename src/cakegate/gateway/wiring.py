@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from cakegate import settings
-from cakegate.adapters import blobs, mailbox, probes, queue, upstream
+from cakegate.adapters import allowances, blobs, mailbox, probes, queue, upstream
 from cakegate.adapters.store import pool, renditions, schema
 from cakegate.domain import errors
 from cakegate.gateway import waiting
@@ -27,6 +27,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     room: waiting.Room
     upstream: upstream.Upstream
     blobs: blobs.Blobs
+    allowances: allowances.Allowances
     readiness: probes.Readiness
 
 
@@ -44,6 +45,8 @@ async def opened(config: settings.Settings) -> AsyncIterator[Gate]:
         stack.callback(work.close)
         legacy = await upstream.Upstream.open(config.upstream)
         stack.push_async_callback(legacy.close)
+        counted = allowances.Allowances(config.redis)
+        stack.push_async_callback(counted.close)
         room = waiting.Room(db, mailbox.Mailbox(config.redis), most=config.gateway.max_waiters)
         await stack.enter_async_context(room.reading())
         readiness = probes.Readiness(
@@ -57,6 +60,7 @@ async def opened(config: settings.Settings) -> AsyncIterator[Gate]:
             room=room,
             upstream=legacy,
             blobs=blobs.opened(config.pictures, table=renditions.TableBlobs(db)),
+            allowances=counted,
             readiness=readiness,
         )
 
