@@ -200,6 +200,7 @@ async def test_a_frozen_redis_is_waited_for_once_and_not_by_everybody():
     started = perf_counter()
     first = await counted.take(policy, "somebody")
     after_first = perf_counter() - started
+    at_once = await asyncio.gather(*(counted.take(policy, "somebody") for _ in range(50)))
     others = [await counted.take(policy, "somebody") for _ in range(50)]
     after_all = perf_counter() - started
     await counted.close()
@@ -207,9 +208,18 @@ async def test_a_frozen_redis_is_waited_for_once_and_not_by_everybody():
         writer.close()
     server.close()
 
-    assert {None} == {first, *others}
+    assert {None} == {first, *at_once, *others}
     assert 0.09 < after_first < 0.4
     assert 0.1 > after_all - after_first
+
+
+async def test_a_burst_is_counted_to_the_last(redis_url):
+    counted = allowances.Allowances(settings.Redis(url=settings.SecretUrl(redis_url), limit_timeout_seconds=5))
+    policy = allowances.Policy.of("writes", "20/minute")
+    found = await asyncio.gather(*(counted.take(policy, "somebody") for _ in range(50)))
+    await counted.close()
+
+    assert 20 == sum(each.allowed for each in found)
 
 
 async def test_it_is_asked_again_once_redis_is_back(tmp_path):

@@ -25,8 +25,9 @@ from cakegate.adapters import metrics
 _log = structlog.get_logger()
 
 _PREFIX: Final = "cakegate:rate"
-#: Connections to Redis for this; more requests at once wait for one of them, inside the same time limit.
-_CONNECTIONS: Final = 16
+#: Connections to Redis for this; more requests at once wait for one of them, inside the same time limit. One event loop
+#: has no use for many, and opening them costs more than the questions of a burst: measured, 16 made it miss the limit.
+_CONNECTIONS: Final = 4
 _PAUSE_SECONDS: Final = (0.5, 5.0)
 #: Clients known to have used up their allowance; beyond that Redis is asked again for each.
 _MAX_REFUSED: Final = 10_000
@@ -68,7 +69,7 @@ class Allowances:
     def __init__(self, group: settings.Redis) -> None:
         self._seconds = group.limit_timeout_seconds
         # Explicit throughout: redis-py 8 would retry ten times, also after timeouts, and wait five seconds each time.
-        self._pool = aioredis.BlockingConnectionPool.from_url(
+        self._pool = aioredis.ConnectionPool.from_url(
             group.url.reveal(),
             db=contract.REDIS_REST_DATABASE,
             protocol=2,
@@ -76,8 +77,10 @@ class Allowances:
             socket_timeout=self._seconds,
             socket_connect_timeout=self._seconds,
             max_connections=_CONNECTIONS,
-            timeout=None,
         )
+        # Fair, as redis-py's blocking pool is not: there, whoever gives a connection back may take it again at once,
+        # and under load some wait until their time is over.
+        self._turns = asyncio.Semaphore(_CONNECTIONS)
         # The address goes unread where a pool is given; typed for the options of other clients.
         store = storage.RedisStorage(
             "async+redis://", implementation="redispy", key_prefix=_PREFIX,
@@ -87,6 +90,7 @@ class Allowances:
         self._limiter = strategies.SlidingWindowCounterRateLimiter(store)
         self._pause_seconds = 0.0
         self._ask_again_at = 0.0
+        self._failed_at = 0.0
         self._refused: dict[tuple[str, str], float] = {}
 
     async def take(self, policy: Policy, client: str) -> Allowance | None:
@@ -118,15 +122,13 @@ class Allowances:
         return True
 
     async def _asked(self, policy: Policy, client: str) -> Allowance | None:
+        asked_at = monotonic()
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._seconds), self._turns:
                 allowed = await self._limiter.hit(policy.item, policy.name, client)
                 reset_at, remaining = await self._limiter.get_window_stats(policy.item, policy.name, client)
         except (redis.RedisError, OSError, TimeoutError) as error:
-            first, longest = _PAUSE_SECONDS
-            self._pause_seconds = min(self._pause_seconds * 2 or first, longest)
-            self._ask_again_at = monotonic() + self._pause_seconds
-            _log.warning("allowance.not_checked", error=type(error).__name__, again_seconds=self._pause_seconds)
+            self._pause(asked_at, error)
             return None
         self._pause_seconds = 0.0
         return Allowance(
@@ -134,6 +136,16 @@ class Allowances:
             remaining=max(0, remaining) if allowed else 0,
             reset_seconds=min(max(0.0, reset_at - time.time()), float(policy.window_seconds)),
         )
+
+    def _pause(self, asked_at: float, error: Exception) -> None:
+        """Ask nothing for a while. Those that asked before the first of them failed say nothing new."""
+        if asked_at < self._failed_at:
+            return
+        first, longest = _PAUSE_SECONDS
+        self._failed_at = monotonic()
+        self._pause_seconds = min(self._pause_seconds * 2 or first, longest)
+        self._ask_again_at = self._failed_at + self._pause_seconds
+        _log.warning("allowance.not_checked", error=type(error).__name__, again_seconds=self._pause_seconds)
 
     def _remember(self, key: tuple[str, str], until: float) -> None:
         if len(self._refused) >= _MAX_REFUSED:
