@@ -89,6 +89,10 @@ load: $(DEV_STAMP) ## Offer the whole stack twice what it can judge, and hold it
 soak: $(DEV_STAMP) ## Run mixed load for 15 minutes and fail on growth (ARGS="--minutes N")
 	$(BIN)/python -m benchmarks soak $(ARGS)
 
+.PHONY: chaos
+chaos: $(DEV_STAMP) ## Kill and freeze the whole stack at random for minutes: SEED=n replays; ARGS="--kills 20" and more
+	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
+
 .PHONY: migrate
 migrate: $(RUN_STAMP) ## Bring the database of CAKEGATE_DATABASE_URL up to date
 	$(BIN)/cakegate migrate $(ARGS)
