@@ -112,6 +112,13 @@ class Gateway(Group, frozen=True, kw_only=True):
         86_400.0
     )
     drain_seconds: Annotated[Seconds, Meta(description="Time for running requests to end after SIGTERM.")] = 20.0
+    max_connections: Annotated[
+        Count, Meta(description="Connections that one process serves; more wait in the kernel for one to end.")
+    ] = 2000
+    send_seconds: Annotated[
+        PositiveSeconds,
+        Meta(description="How long a client may take nothing of its answer; then it is cut off (Linux)."),
+    ] = 30.0
     backlog: Annotated[Count, Meta(description="Connections the kernel may hold for us.")] = 1024
     cors_origins: Annotated[
         tuple[str, ...], Meta(description="Origins that browsers may call from, separated by commas; `*` for all.")

@@ -97,7 +97,7 @@ def config(database_url, redis_url, sample_api) -> settings.Settings:
         database=settings.Database(
             url=settings.SecretUrl(database_url), pool_min=1, pool_max=4, pool_wait_seconds=5, connect_timeout_seconds=2
         ),
-        redis=settings.Redis(url=settings.SecretUrl(redis_url), enqueue_timeout_seconds=2),
+        redis=settings.Redis(url=settings.SecretUrl(redis_url), enqueue_timeout_seconds=2, limit_timeout_seconds=2),
         upstream=settings.Upstream(url=sample_api.url, timeout_seconds=2, write_timeout_seconds=1),
     )
 

@@ -13,6 +13,7 @@
     │   ├── BodyTooLarge
     │   ├── BodyTooSlow
     │   ├── HeadersTooLarge
+    │   ├── AddressTooLong            the request's own
     │   ├── MediaTypeUnknown          not JSON by its own words
     │   ├── NotAcceptable             it wants what we do not have
     │   └── RateLimited               it comes too often
@@ -104,6 +105,10 @@ class BodyTooSlow(BadRequest):
 
 class HeadersTooLarge(BadRequest):
     """The headers have more bytes than we look at."""
+
+
+class AddressTooLong(BadRequest):
+    """The address that is asked for, its query included, has more bytes than we look at."""
 
 
 class MediaTypeUnknown(BadRequest):

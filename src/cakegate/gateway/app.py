@@ -3,13 +3,16 @@
 import asyncio
 import contextlib
 import errno
+import resource
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 
 import structlog
 import uvloop
+from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
@@ -23,6 +26,11 @@ from cakegate.domain import errors
 from cakegate.gateway import accepting, clients, edge, limiting, pages, routes, wiring
 
 _log = structlog.get_logger()
+
+#: Hyper reads headers into one buffer, which it doubles: what is larger than twice this it answers itself.
+_BUFFER_BYTES: Final = 64 * 1024
+#: What a gateway has open besides its clients: pools, the legacy API, logs.
+_OTHER_DESCRIPTORS: Final = 512
 
 
 def run(config: settings.Settings) -> None:
@@ -85,7 +93,7 @@ async def listening(group: settings.Gateway, application: edge.Edge) -> AsyncIte
     Raises:
         InvalidSettings: the port is taken.
     """
-    _check_free(group.host, group.port)
+    _allow_descriptors(group.max_connections)
     server = _server(group, application)
     serving = asyncio.create_task(server.serve())
     try:
@@ -103,34 +111,80 @@ def _error_of(serving: "asyncio.Task[None]") -> BaseException | None:
     return serving.exception() if serving.done() and not serving.cancelled() else None
 
 
-def _server(group: settings.Gateway, application: edge.Edge) -> Any:
+class _Server(Server):  # type: ignore[misc]
+    """Granian's embedded server on a socket that we made.
+
+    Its own listens with SO_REUSEPORT: two gateways on one port would share its connections without a word. And nothing
+    of it sets a limit to clients that do not read what they asked for: each would hold its answer for ever, and a drain
+    up to its end. Private there: its version is pinned.
+    """
+
+    def __init__(self, target: edge.Edge, *, listener: socket.socket, group: settings.Gateway, **options: Any) -> None:
+        self._listener = listener
+        super().__init__(target, address=group.host, port=group.port, backlog=group.backlog, **options)
+
+    def _init_shared_socket(self) -> None:
+        # It closes the descriptor with the holder: ours to make, not to keep.
+        self._shd = SocketHolder(self._listener.detach(), False, self.backlog)  # type: ignore[call-arg]  # noqa: FBT003
+        self._ssp = None
+
+
+def _server(group: settings.Gateway, application: edge.Edge) -> _Server:
     """Granian in this process and loop: its process manager would be a second process to kill and to be killed."""
-    return Server(
+    return _Server(
         application,
-        address=group.host,
-        port=group.port,
+        listener=_listener(group),
+        group=group,
         interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
-        # It counts from the end of one request to the end of the next one's headers, so it is the keep-alive too: a
-        # proxy whose own is longer would send requests into connections that we are closing.
-        http1_settings=HTTP1Settings(header_read_timeout=int(group.keep_alive_seconds * 1000)),
+        http1_settings=HTTP1Settings(
+            # It counts from the end of one request to the end of the next one's headers, so it is the keep-alive too: a
+            # proxy whose own is longer would send requests into connections that we are closing.
+            header_read_timeout=int(group.keep_alive_seconds * 1000),
+            max_buffer_size=_BUFFER_BYTES,
+        ),
         websockets=False,
-        backlog=group.backlog,
+        # Of connections, not of requests: above it the kernel holds them, as many as the backlog has places.
+        backpressure=group.max_connections,
         # Its own handlers would write past our logs' form; below an error it only says that it starts and stops.
         log_level=LogLevels.error,
         log_dictconfig={"formatters": {}, "handlers": {}, "loggers": {"_granian": {"propagate": True}}},
     )
 
 
-def _check_free(host: str, port: int) -> None:
-    """Granian listens with SO_REUSEPORT: two gateways on one port would share its connections without a word."""
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind, protocol) as probe:
-        # As any server does: connections of one that ended lately are no reason to wait.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except OSError as error:
-            if error.errno in {errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL}:
-                raise errors.InvalidSettings(f"CAKEGATE_GATEWAY_PORT: cannot listen on {host}:{port}") from error
-            raise
+def _listener(group: settings.Gateway) -> socket.socket:
+    """A socket that listens; those that it accepts have its options.
+
+    Raises:
+        InvalidSettings: the port is taken.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(group.host, group.port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    # As any server does: connections of one that ended lately are no reason to wait.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform == "linux":
+        # Counts unanswered data, and also data that a client has no window for (tcp(7), since Linux 2.6.37).
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(group.send_seconds * 1000))
+    listener.setblocking(False)  # noqa: FBT003
+    try:
+        listener.bind(address)
+        listener.listen(group.backlog)
+    except OSError as error:
+        listener.close()
+        if error.errno in {errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL}:
+            raise errors.InvalidSettings(
+                f"CAKEGATE_GATEWAY_PORT: cannot listen on {group.host}:{group.port}"
+            ) from error
+        raise
+    return listener
+
+
+def _allow_descriptors(connections: int) -> None:
+    """Raise the soft limit of open files as far as the connections need it and the hard one lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        if most < wanted:
+            _log.warning("gateway.few_descriptors", allowed=most, wanted=wanted)

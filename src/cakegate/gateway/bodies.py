@@ -80,8 +80,13 @@ def _fields(body: bytes) -> tuple[dict[str, Any], dict[str, str]]:
         # First by a parser that ends deep nesting with an error instead of a full stack.
         msgspec.json.decode(body)
         pairs = json.loads(body, object_pairs_hook=_Pairs)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise errors.BodyBroken(str(error) or "It is nested too deeply.") from error
+    except RecursionError as error:
+        raise errors.BodyBroken("It is nested too deeply.") from error
+    except UnicodeDecodeError as error:
+        raise errors.BodyBroken("It is not UTF-8.") from error
+    except (msgspec.DecodeError, ValueError) as error:
+        # Not in the parser's words: they are no promise of ours, and name what nobody needs to know.
+        raise errors.BodyBroken("It cannot be read as JSON (RFC 8259).") from error
     if not isinstance(pairs, _Pairs):
         raise errors.InvalidCake({"": "must be a JSON object"})
     given: dict[str, Any] = {}

@@ -26,6 +26,10 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: All header lines together. The server's own cap is some hundred kilobytes and answers without a problem.
 MAX_HEADER_BYTES: Final = 32 * 1024
+#: Path and query together; what any server must take is 8,000 (RFC 9110 §4.1).
+MAX_ADDRESS_BYTES: Final = 8 * 1024
+#: Headers that mean one thing. Of two, the proxy in front might believe the other one.
+_SINGLE: Final = frozenset({b"host", b"content-length", b"content-type", b"idempotency-key"})
 _PATH_MAX_CHARACTERS: Final = 200
 #: Asked for every few seconds by machines: not worth a line each.
 _PROBES: Final = frozenset({"/healthz", "/readyz"})
@@ -61,8 +65,8 @@ class Edge:
                 await exchange.start(204, self._cors.preflight(exchange.origin))
             elif (refusal := await self._refusal(exchange)) is not None:
                 await exchange.problem(refusal)
-            elif exchange.header_bytes > MAX_HEADER_BYTES:
-                await exchange.problem(errors.HeadersTooLarge(f"They may have {MAX_HEADER_BYTES} bytes."))
+            elif (complaint := exchange.complaint) is not None:
+                await exchange.problem(complaint)
             else:
                 await self._app(exchange.scope, exchange.receive, exchange.send)
         except Exception as error:
@@ -131,7 +135,6 @@ class _Exchange:
         # HEAD is GET without the body, for every address that has GET.
         self.scope: Scope = {**scope, "method": "GET"} if self.method == "HEAD" else scope
         self._headers = _first_values(scope["headers"])
-        self.header_bytes = sum(len(name) + len(value) for name, value in scope["headers"])
         self.origin = self._headers.get(b"origin")
         self.ids = tracing.begin(
             request_id=self._headers.get(b"x-request-id"), traceparent=self._headers.get(b"traceparent")
@@ -154,6 +157,18 @@ class _Exchange:
         """A browser asks whether its page may call us."""
         asks = b"access-control-request-method" in self._headers
         return self.method == "OPTIONS" and self.origin is not None and asks
+
+    @property
+    def complaint(self) -> errors.BadRequest | None:
+        """What is wrong with the request before anybody looks at what it asks for."""
+        headers = self.scope["headers"]
+        if len(self.scope.get("raw_path") or b"") + len(self.scope["query_string"]) > MAX_ADDRESS_BYTES:
+            return errors.AddressTooLong(f"It may have {MAX_ADDRESS_BYTES} bytes.")
+        if sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
+            return errors.HeadersTooLarge(f"They may have {MAX_HEADER_BYTES} bytes.")
+        names = [name for name, _ in headers if name in _SINGLE]
+        twice = {name.decode().title() for name in names if names.count(name) > 1}
+        return errors.BadParameter(dict.fromkeys(sorted(twice), "is given more than once")) if twice else None
 
     async def receive(self) -> Message:
         """The next message of the client. Raises `BodyTooLarge` and `BodyTooSlow`."""

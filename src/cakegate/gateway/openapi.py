@@ -23,7 +23,9 @@ fetched and judged to show a cake. Every address answers with and without a trai
 `GET`. Every error is `application/problem+json` (RFC 9457) with a stable `type`.
 """
 
-_EVERYWHERE: Final = (problems.HEADERS_TOO_LARGE, problems.INTERNAL_ERROR)
+_EVERYWHERE: Final = (
+    problems.BAD_REQUEST, problems.ADDRESS_TOO_LONG, problems.HEADERS_TOO_LARGE, problems.INTERNAL_ERROR,
+)  # fmt: skip
 _BODY: Final = (
     problems.BROKEN_JSON, problems.BODY_TOO_SLOW, problems.BODY_TOO_LARGE, problems.UNSUPPORTED_MEDIA_TYPE,
     problems.INVALID_CAKE,
@@ -63,7 +65,7 @@ _OPERATIONS: Final = {
                 description="One page.", schema=list[schemas.Cake], example=[examples.CAKE], headers=("Link",)
             )
         },
-        kinds=(problems.BAD_REQUEST, *_UPSTREAM),
+        kinds=_UPSTREAM,
     ),
     "getCake": Operation(answers={200: _CAKE}, kinds=(problems.CAKE_NOT_FOUND, *_UPSTREAM)),
     "submitCake": Operation(
@@ -87,7 +89,7 @@ _OPERATIONS: Final = {
             ),
         },
         kinds=(
-            problems.BAD_REQUEST, *_BODY, problems.NOT_A_CAKE, problems.IMAGE_UNUSABLE, problems.IDEMPOTENCY_MISMATCH,
+            *_BODY, problems.NOT_A_CAKE, problems.IMAGE_UNUSABLE, problems.IDEMPOTENCY_MISMATCH,
             problems.SUBMISSION_FAILED, problems.OVERLOADED, problems.DATABASE_UNAVAILABLE, problems.OUTCOME_UNKNOWN,
         ),
         body=(schemas.NewCake, examples.NEW_CAKE),
@@ -117,7 +119,7 @@ _OPERATIONS: Final = {
             304: Told(description="The client has it already.", headers=("ETag", "Vary", "Cache-Control")),
         },
         kinds=(
-            problems.BAD_REQUEST, problems.CAKE_NOT_FOUND, problems.IMAGE_NOT_FOUND, problems.NOT_ACCEPTABLE,
+            problems.CAKE_NOT_FOUND, problems.IMAGE_NOT_FOUND, problems.NOT_ACCEPTABLE,
             problems.DATABASE_UNAVAILABLE,
         ),
         reads=("Accept", "If-None-Match"),

@@ -1,16 +1,18 @@
-"""What clients say in headers: Prefer, Idempotency-Key, Accept, If-None-Match."""
+"""What clients say in headers and queries: Prefer, Idempotency-Key, Accept, If-None-Match, and how often they do."""
 
 import re
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+from litestar.datastructures import MultiDict
 
 from cakegate import settings
 from cakegate.domain import errors, renditions
 
 _KEY_MAX_CHARACTERS: Final = 255
 _WAIT: Final = re.compile(r"wait\s*=\s*\"?(\d{1,9})\"?", re.IGNORECASE)
+_DIGITS: Final = re.compile(r"[0-9]{1,10}")
 _QUALITY: Final = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE)
 
 
@@ -53,6 +55,22 @@ def idempotency_key_of(value: str | None) -> str | None:
     if not 1 <= len(key) <= _KEY_MAX_CHARACTERS or not (key.isascii() and key.isprintable()):
         raise errors.BadParameter({"Idempotency-Key": f"must be 1 to {_KEY_MAX_CHARACTERS} printable ASCII characters"})
     return key
+
+
+def check_query(query: MultiDict[Any], *names: str, numbers: bool = False) -> None:
+    """Raise `BadParameter` where one of these is given twice, or a number in other than decimal digits.
+
+    Litestar believes the last one, and reads `1e2`, `1.0` and `null` as numbers too.
+    """
+    complaints = {}
+    for name in names:
+        values = query.getall(name, [])
+        if len(values) > 1:
+            complaints[name] = "is given more than once"
+        elif numbers and values and not _DIGITS.fullmatch(str(values[0])):
+            complaints[name] = "must be written in decimal digits"
+    if complaints:
+        raise errors.BadParameter(complaints)
 
 
 def choose_format(accept: str | None, available: Collection[renditions.Format]) -> renditions.Format:

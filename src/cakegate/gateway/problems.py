@@ -52,6 +52,7 @@ METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", 405, "This address does n
 NOT_ACCEPTABLE: Final = Kind("not-acceptable", 406, "There is no form that the client accepts")
 BODY_TOO_SLOW: Final = Kind("body-too-slow", 408, "The body did not come in time")
 BODY_TOO_LARGE: Final = Kind("body-too-large", 413, "The body is too large")
+ADDRESS_TOO_LONG: Final = Kind("address-too-long", 414, "The address is too long")
 UNSUPPORTED_MEDIA_TYPE: Final = Kind("unsupported-media-type", 415, "The body must be JSON")
 INVALID_CAKE: Final = Kind(
     "invalid-cake", 422, "This is no cake that we can take", "Each complaint stands under `errors`."
@@ -107,6 +108,7 @@ _TABLE: Final[tuple[tuple[type[Exception], Kind], ...]] = (
     (errors.BodyTooLarge, BODY_TOO_LARGE),
     (errors.BodyTooSlow, BODY_TOO_SLOW),
     (errors.HeadersTooLarge, HEADERS_TOO_LARGE),
+    (errors.AddressTooLong, ADDRESS_TOO_LONG),
     (errors.MediaTypeUnknown, UNSUPPORTED_MEDIA_TYPE),
     (errors.NotAcceptable, NOT_ACCEPTABLE),
     (errors.RateLimited, RATE_LIMITED),
@@ -129,6 +131,14 @@ _HTTP: Final = {
 }
 
 
+#: What query parameters may be, in our words: Litestar's are its parser's.
+_PARAMETERS: Final = {
+    "skip": "must be a whole number from 0 to 1000000000",
+    "limit": "must be a whole number, at least 1",
+    "platform": "must be `web` or `mobile`",
+}
+
+
 def of(error: Exception) -> Problem:
     """What a client gets for this error; `internal-error` where nobody foresaw it."""
     if isinstance(error, HTTPException):
@@ -148,7 +158,8 @@ def _of_http(error: HTTPException) -> Problem:
     allow = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
     complaints: list[dict[str, str]] = []
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        complaints = _complaints({str(each.get("key", "")): str(each.get("message", "")) for each in error.extra})
+        names = [str(each.get("key", "")) for each in error.extra]
+        complaints = _complaints({name: _PARAMETERS.get(name, "is not what it may be") for name in names})
     return Problem(kind=kind, detail=detail, headers=allow, extensions={"errors": complaints} if complaints else {})
 
 

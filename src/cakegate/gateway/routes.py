@@ -81,6 +81,7 @@ async def list_cakes(request: Asked, skip: Skip = 0, limit: Limit = None) -> Res
 
     The header `Link` leads to the pages beside it; a page that is not full is the last.
     """
+    preferences.check_query(request.query_params, "skip", "limit", numbers=True)
     return respond(request, await reading.page(_gate(request), skip=skip, limit=limit))
 
 
@@ -131,17 +132,10 @@ async def get_image(request: Asked, cake_id: CakeId, platform: Platform = pictur
 
     WebP for clients that name it in `Accept`, else JPEG.
     """
-    headers = request.headers
-    return respond(
-        request,
-        await pictures.image(
-            _gate(request),
-            cake_id,
-            platform,
-            accept=headers.get("accept"),
-            if_none_match=headers.get("if-none-match"),
-        ),
-    )
+    preferences.check_query(request.query_params, "platform")
+    accept, known = request.headers.get("accept"), request.headers.get("if-none-match")
+    found = await pictures.image(_gate(request), cake_id, platform, accept=accept, if_none_match=known)
+    return respond(request, found)
 
 
 @get(
