@@ -35,9 +35,9 @@ async def test_the_fragment_stays_here_and_no_secret_is_told(host, fetcher):
         lines = [line.lower() for line in head.splitlines()]
         assert "get /a.jpg?size=1 http/1.1" == lines[0]
         assert f"host: 127.0.0.1:{host.port}" in lines
-        assert "accept-encoding: identity" in lines
+        assert {"accept-encoding: identity", "connection: close"} <= set(lines)
         assert not [line for line in lines if line.startswith(("cookie", "referer", "authorization", "proxy"))]
-    assert 1 == host.connections
+    assert 2 == host.connections
 
 
 async def test_proxy_variables_are_ignored(host, open_fetcher, monkeypatch):

@@ -45,7 +45,6 @@ class Fetcher:
         self._transport = transport.GuardedTransport(
             transport.GuardedBackend(group.allow, resolve=resolve or transport.SystemResolver()),
             tls=ssl.create_default_context(),
-            keep=_AT_ONCE,
         )
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._headers = {
@@ -53,6 +52,7 @@ class Fetcher:
             "Accept": "image/*,text/html;q=0.5",
             # Pictures are compressed already; what comes compressed all the same is counted expanded.
             "Accept-Encoding": "identity",
+            "Connection": "close",
         }
 
     async def close(self) -> None:
@@ -81,6 +81,8 @@ class Fetcher:
             raise errors.PictureUnreachable(f"not within {self._group.total_seconds:g} s") from error
         except (httpx.HTTPError, httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
             raise errors.PictureUnreachable(f"{type(error).__name__}: {error}") from error
+        finally:
+            await self._transport.close_orphans()
 
     async def _picture_of(self, page: _Page) -> Fetched:
         address = pages.picture_of(page.content, url=page.url)

@@ -23,7 +23,7 @@ def checked(address: str) -> httpx.URL:
     """A stranger's address as a URL.
 
     Raises:
-        PictureNotAllowed: too long, no URL, neither http nor https, credentials, or an odd host.
+        PictureNotAllowed: too long, no URL, neither http nor https, credentials, an odd host, or port 0.
     """
     if len(address) > _MAX_CHARACTERS:
         raise errors.PictureNotAllowed("its address is too long")
@@ -35,6 +35,9 @@ def checked(address: str) -> httpx.URL:
         raise errors.PictureNotAllowed(f"scheme {url.scheme[:40]!r}")
     if url.userinfo:
         raise errors.PictureNotAllowed("credentials in its address")
+    if url.port == 0:
+        # The layers below take it for none given, and would speak to the scheme's own.
+        raise errors.PictureNotAllowed("port 0")
     if not _is_plain(url.raw_host.decode("ascii")):
         raise errors.PictureNotAllowed(f"host {url.raw_host[:80]!r}")
     return url

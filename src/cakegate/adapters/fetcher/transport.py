@@ -1,8 +1,8 @@
 """Connecting, checked: names are resolved here, every answer is looked at, and the connection goes to what was checked.
 
 A check before the connection would be worth nothing: a name's server may answer differently the second time (DNS
-rebinding). So this is the network backend below httpx itself: there is no way around it, redirect or not. A connection
-that is kept alive was checked when it was made, and is used again for the same scheme, host and port only.
+rebinding). So this is the network backend below httpx itself: there is no way around it, redirect or not. No connection
+is used twice: what a host sends behind its answer would be taken for the answer to the next request (httpcore 1.0.9).
 """
 
 import asyncio
@@ -160,19 +160,30 @@ def _refusal(text: str) -> str | None:
 
 
 class GuardedTransport(httpx.AsyncHTTPTransport):
-    """httpx's transport over the guarded backend: no proxies, no unix sockets, HTTP/1.1."""
+    """httpx's transport over the guarded backend: no proxies, no unix sockets, HTTP/1.1, a connection each."""
 
-    def __init__(self, backend: GuardedBackend, *, tls: ssl.SSLContext, keep: int) -> None:
+    def __init__(self, backend: GuardedBackend, *, tls: ssl.SSLContext) -> None:
         super().__init__(verify=tls, trust_env=False)
         # httpx has no parameter for the backend; the pool that it made is replaced before it is ever used.
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls,
-            # No cap here: a request that is cancelled while it queues for a connection can leave one behind that counts
-            # as active for ever (httpcore 1.0.9), and at the cap nothing would go out any more. The client has a cap.
+            # No cap here: the client has one, and what a request that is cancelled leaves behind would count.
             max_connections=None,
-            max_keepalive_connections=keep,
-            keepalive_expiry=5.0,
+            max_keepalive_connections=0,
             http1=True,
             http2=False,
             network_backend=backend,
         )
+
+    async def close_orphans(self) -> None:
+        """Close connections that no request uses and none ever will.
+
+        A request that is cancelled right after its connection was made leaves it in the pool, open and neither idle nor
+        closed, for ever (httpcore 1.0.9). A host that answers just before our deadline could make us collect them.
+        """
+        used = {id(request.connection) for request in self._pool._requests}  # noqa: SLF001 - the pool has no name for it
+        for connection in self._pool.connections:
+            if id(connection) in used or connection.is_idle() or connection.is_closed():
+                continue
+            self._pool._connections.remove(connection)  # noqa: SLF001
+            await connection.aclose()
