@@ -24,10 +24,8 @@ async def created(gateway):
     """A cake whose picture was rendered."""
     row = await gateway.create(await gateway.pending())
     each = [made(preset, image_format) for preset in Preset for image_format in Format]
-    for one in each:
-        key = renditions.blob_key(SHA256, one.preset, one.format)
-        await gateway.gate.blobs.put(key, one.content, media_type=one.format.media_type)
-    await stored.record(gateway.db, SHA256, each)
+    await gateway.gate.blobs.put([renditions.blob(SHA256, one) for one in each])
+    await stored.record(gateway.db, SHA256, each, submission_id=row.id)
     return row
 
 

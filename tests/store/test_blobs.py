@@ -6,7 +6,7 @@ from cakegate import settings
 from cakegate.adapters import blobs
 from cakegate.adapters.store import renditions
 from cakegate.domain import errors
-from cakegate.domain.renditions import Format, Preset, Rendition, blob_key
+from cakegate.domain.renditions import Blob, Format, Preset, Rendition, blob_key
 
 
 @pytest.fixture(params=["table", "object store"])
@@ -21,14 +21,14 @@ def stored(request, db, tmp_path):
 async def test_bytes_come_back_whole(stored):
     content = bytes(range(256)) * 1000
 
-    await stored.put("renditions/ab/web.webp", content, media_type="image/webp")
+    await stored.put([Blob(key="renditions/ab/web.webp", content=content, media_type="image/webp")])
 
     assert content == await stored.get("renditions/ab/web.webp")
 
 
 async def test_the_same_key_twice_is_no_error(stored):
     for _ in range(2):
-        await stored.put("renditions/ab/web.webp", b"same", media_type="image/webp")
+        await stored.put([Blob(key="renditions/ab/web.webp", content=b"same", media_type="image/webp")])
 
     assert b"same" == await stored.get("renditions/ab/web.webp")
 
@@ -47,7 +47,8 @@ def test_a_store_that_cannot_be_used_is_named_without_its_credentials(url):
     assert "hunter2" not in str(caught.value)
 
 
-async def test_a_rendition_is_found_by_its_picture_and_recorded_again_without_harm(db):
+async def test_a_rendition_is_found_by_its_picture_and_recorded_again_without_harm(db, put):
+    accepted = await put.accepted()
     sha256 = b"\x07" * 32
     made = [
         Rendition(preset=Preset.WEB, format=each, width=10, height=20, content=b"x" * size)
@@ -55,7 +56,7 @@ async def test_a_rendition_is_found_by_its_picture_and_recorded_again_without_ha
     ]
 
     for _ in range(2):
-        await renditions.record(db, sha256, made)
+        await renditions.record(db, sha256, made, submission_id=accepted.id)
 
     found = await renditions.find(db, sha256, Preset.WEB)
     assert [("jpeg", 5), ("webp", 3)] == [(each.format, each.size_bytes) for each in found]

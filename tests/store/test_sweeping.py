@@ -2,7 +2,7 @@
 
 import asyncio
 
-from cakegate.adapters.store import judging, leadership, submissions, sweeping
+from cakegate.adapters.store import judging, leadership, renditions, submissions, sweeping
 from cakegate.domain.submissions import Reason, State
 
 
@@ -91,7 +91,7 @@ async def test_keys_past_their_lifetime_are_freed(db, put):
 
 async def test_pictures_without_renditions_are_found_within_their_window(db, put):
     missing, done = await put.accepted(), await put.accepted()
-    await submissions.mark_rendered(db, done.id)
+    await renditions.record(db, b"\x07" * 32, [], submission_id=done.id)
 
     found = await sweeping.take_unrendered(db, batch=10, after_seconds=0, until_seconds=60)
     too_early = await sweeping.take_unrendered(db, batch=10, after_seconds=30, until_seconds=60)

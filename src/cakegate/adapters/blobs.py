@@ -4,16 +4,17 @@ The table is the store's (`store/renditions.py`), handed in by the wiring, so th
 object store is obstore's (S3, GCS, Azure, a folder), which comes with the extra `objectstore`.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from cakegate import settings
-from cakegate.domain import errors
+from cakegate.domain import errors, renditions
 
 
 class Blobs(Protocol):
     """Bytes by key. Keys name content: what is once under a key never changes."""
 
-    async def put(self, key: str, content: bytes, *, media_type: str) -> None:
+    async def put(self, blobs: Sequence[renditions.Blob]) -> None:
         """Store bytes; again with the same key changes nothing."""
 
     async def get(self, key: str) -> bytes | None:
@@ -41,10 +42,12 @@ class ObjectStoreBlobs:
         except (BaseError, ValueError) as error:
             raise errors.InvalidSettings(f"CAKEGATE_PICTURES_STORAGE_URL: {url} cannot be used") from error
 
-    async def put(self, key: str, content: bytes, *, media_type: str) -> None:
+    async def put(self, blobs: Sequence[renditions.Blob]) -> None:
         """See `Blobs.put`."""
-        attributes = {} if "Local" in type(self._store).__name__ else {"Content-Type": media_type}
-        await self._store.put_async(key, content, attributes=attributes)
+        local = "Local" in type(self._store).__name__
+        for each in blobs:
+            attributes = {} if local else {"Content-Type": each.media_type}
+            await self._store.put_async(each.key, each.content, attributes=attributes)
 
     async def get(self, key: str) -> bytes | None:
         """See `Blobs.get`."""

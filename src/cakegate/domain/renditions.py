@@ -48,6 +48,20 @@ class Rendition(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
 
 
+class Blob(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes as they are kept. The key names the content: what is once under it never changes."""
+
+    key: str
+    content: bytes
+    media_type: str
+
+
+def blob(image_sha256: bytes, made: Rendition) -> Blob:
+    """A rendition as it is kept."""
+    key = blob_key(image_sha256, made.preset, made.format)
+    return Blob(key=key, content=made.content, media_type=made.format.media_type)
+
+
 def blob_key(image_sha256: bytes, preset: Preset, image_format: Format) -> str:
     """Where a rendition lies in the blob store: by the content hash of the picture it was made from."""
     return f"renditions/{image_sha256.hex()}/{preset.value}.{image_format.value}"

@@ -36,12 +36,11 @@ async def store(context: wiring.Context, settled: submissions.Submission, child:
     assert context.judges is not None
     assert settled.picture is not None
     made = await child.render(list(renditions.Preset))
+    sha256 = settled.picture.sha256
+    await context.judges.blobs.put([renditions.blob(sha256, each) for each in made])
+    await records.record(context.db, sha256, made, submission_id=settled.id)
     for each in made:
-        key = renditions.blob_key(settled.picture.sha256, each.preset, each.format)
-        await context.judges.blobs.put(key, each.content, media_type=each.format.media_type)
         metrics.RENDITIONS.labels(each.preset.value, each.format.value).inc()
-    await records.record(context.db, settled.picture.sha256, made)
-    await rows.mark_rendered(context.db, settled.id)
 
 
 async def render(context: wiring.Context, message: queue.Message) -> None:

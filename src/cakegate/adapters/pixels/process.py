@@ -23,9 +23,9 @@ _END_SECONDS: Final = 2.0
 _PARTS: Final = 20
 #: What the child gets of our environment: enough to find its interpreter's files, none of our secrets.
 _ENVIRONMENT: Final = ("PATH", "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL")
-#: glibc's allocator (others do not read these) gives a heap's free top back to the kernel after each picture by default,
-#: and the next one faults its pages in again: 1,500 faults and 4 ms of a 1024 x 768 JPEG's 8. What is larger than the
-#: first is mapped and given back all the same; up to the second is kept.
+#: glibc's allocator (others do not read these) would give a heap's free top back to the kernel after each picture, and
+#: the next one fault its pages in again: 1,500 faults, and half of the time that a 1024 x 768 JPEG took. What is larger
+#: than the first is mapped and given back all the same; up to the second is kept.
 _ALLOCATOR: Final = {"MALLOC_MMAP_THRESHOLD_": str(16 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(32 * 2**20)}
 #: How a child's end shows: it says no more, or nonsense. RuntimeError is what uvloop raises for a closed pipe.
 _ENDED: Final = (asyncio.IncompleteReadError, ConnectionError, RuntimeError, msgspec.MsgspecError)

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from cakegate.adapters.store import moves, pool
-from cakegate.domain import errors, submissions, verdicts
+from cakegate.domain import submissions, verdicts
 from cakegate.domain.submissions import State
 
 
@@ -40,32 +40,35 @@ async def settle_verdict(
     actor: str,
     timings: dict[str, float],
 ) -> submissions.Submission:
-    """Write the verdict and what follows from it, in one transaction. An accepted one counts as enqueued on `create`.
+    """Write the verdict and what follows from it, in one statement. An accepted one counts as enqueued on `create`.
 
     Raises:
         LeaseLost: the submission is not ours any more; nothing is written.
     """
     target, reason = _AFTER_VERDICT[verdict.decision]
-    async with db.transaction() as connection:
-        moved = await moves.move(
-            connection,
-            held.id,
-            State.JUDGING,
-            target,
-            _SETTLE_VERDICT[target],
-            token=held.lease_token,
-            reason=reason,
-            actor=actor,
-            timings=timings,
-            sha256=picture.sha256,
-            size_bytes=picture.size_bytes,
-            format=picture.format,
-            width=picture.width,
-            height=picture.height,
-        )
-        if moved is None:
-            raise errors.LeaseLost(held.id)
-        await add_verdict(connection, held.id, verdict)
+    moved = await moves.held_move(
+        db,
+        held,
+        State.JUDGING,
+        target,
+        _SETTLE_VERDICT[target],
+        reason=reason,
+        actor=actor,
+        timings=timings,
+        sha256=picture.sha256,
+        size_bytes=picture.size_bytes,
+        format=picture.format,
+        width=picture.width,
+        height=picture.height,
+        role="primary",
+        score=verdict.score,
+        decision=verdict.decision,
+        accept=verdict.thresholds.accept,
+        review=verdict.thresholds.review,
+        model_name=verdict.model.name,
+        model_version=verdict.model.version,
+        model_sha256=verdict.model.sha256,
+    )
     return msgspec.structs.replace(moved, verdict=verdict)
 
 
@@ -78,35 +81,17 @@ _PICTURE_SETS: Final = f"""
     {moves.UNLEASED}, {moves.TIMED}, judged_at = now(), image_sha256 = %(sha256)s, image_bytes = %(size_bytes)s,
     image_format = %(format)s, image_width = %(width)s, image_height = %(height)s
 """
+_VERDICT: Final = """
+    INSERT INTO verdicts (submission_id, role, score, decision, accept_threshold, review_threshold,
+                          model_name, model_version, model_sha256)
+    SELECT id, %(role)s, %(score)s, %(decision)s, %(accept)s, %(review)s,
+           %(model_name)s, %(model_version)s, %(model_sha256)s FROM s
+"""
 _SETTLE_VERDICT: Final = {
-    State.ACCEPTED: moves.query(f"{_PICTURE_SETS}, {moves.ON_QUEUE}, accepted_at = now()"),
-    State.REVIEW: moves.query(f"{_PICTURE_SETS}, next_attempt_at = NULL"),
-    State.REJECTED: moves.query(f"{_PICTURE_SETS}, next_attempt_at = NULL, settled_at = now()"),
+    State.ACCEPTED: moves.query(f"{_PICTURE_SETS}, {moves.ON_QUEUE}, accepted_at = now()", also=_VERDICT),
+    State.REVIEW: moves.query(f"{_PICTURE_SETS}, next_attempt_at = NULL", also=_VERDICT),
+    State.REJECTED: moves.query(f"{_PICTURE_SETS}, next_attempt_at = NULL, settled_at = now()", also=_VERDICT),
 }
-
-
-async def add_verdict(
-    connection: pool.Connection, submission_id: UUID, verdict: verdicts.Verdict, *, role: str = "primary"
-) -> None:
-    """Keep what a model said; a `shadow`'s word is kept and never acted on."""
-    await connection.execute(
-        b"""
-        INSERT INTO verdicts (submission_id, role, score, decision, accept_threshold, review_threshold,
-                              model_name, model_version, model_sha256)
-        VALUES (%(id)s, %(role)s, %(score)s, %(decision)s, %(accept)s, %(review)s, %(name)s, %(version)s, %(sha256)s)
-        """,
-        {
-            "id": submission_id,
-            "role": role,
-            "score": verdict.score,
-            "decision": verdict.decision.value,
-            "accept": verdict.thresholds.accept,
-            "review": verdict.thresholds.review,
-            "name": verdict.model.name,
-            "version": verdict.model.version,
-            "sha256": verdict.model.sha256,
-        },
-    )
 
 
 async def settle_unusable(

@@ -16,12 +16,14 @@ from cakegate.domain import errors, submissions
 from cakegate.domain.submissions import State
 
 
-def query(sets: str, *, guard: str = "") -> str:
+def query(sets: str, *, guard: str = "", also: str = "") -> str:
     """The one shape of a transition: a guarded UPDATE of `s`, its line in `transitions`, the row as it is now.
 
-    Leaving a leased state drops the lease; `sets` gives it a new one. Parameters: id, origin, target, token, reason,
-    detail, actor, note, and those of `sets` and `guard`.
+    Leaving a leased state drops the lease; `sets` gives it a new one. `also` is a statement that happens if the move
+    does, and may select from `s`. Parameters: id, origin, target, token, reason, detail, actor, note, and those of
+    `sets`, `guard` and `also`.
     """
+    also = f", also AS ({also})" if also else ""
     return f"""
     WITH s AS (
         UPDATE submissions s SET
@@ -31,7 +33,7 @@ def query(sets: str, *, guard: str = "") -> str:
     ), noted AS (
         INSERT INTO transitions (submission_id, origin, target, reason, actor, note)
         SELECT id, %(origin)s, %(target)s, %(reason)s, %(actor)s, %(note)s FROM s
-    )
+    ){also}
     SELECT {PLAIN} FROM s
     """
 

@@ -6,6 +6,7 @@ goes through `transaction()`.
 
 import asyncio
 import contextlib
+import select
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
@@ -58,7 +59,7 @@ class Database:
             max_size=group.pool_max,
             timeout=group.pool_wait_seconds,
             # After a restart of Postgres every pooled connection is dead: find out before a request does.
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             # Reconnect without giving up, at most this long between tries.
             reconnect_timeout=10,
             open=False,
@@ -145,6 +146,18 @@ class Database:
             _abandon(task)
             raise errors.DatabaseUnavailable("The database does not answer.", outcome_unknown=True)
         return task.result()
+
+
+async def _check(connection: Connection) -> None:
+    """Raise unless a connection that was idle is there still.
+
+    A server that ended, or ended us, has closed its side, which shows as something to read where nothing is awaited.
+    Only then is it asked: psycopg's own check asks each time, which cost a third of each single statement.
+    """
+    idle = select.poll()
+    idle.register(connection.fileno(), select.POLLIN)
+    if idle.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 def _abandon(task: "asyncio.Task[Any]") -> None:

@@ -1,6 +1,7 @@
 """Which renditions exist, and the default home of their bytes."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import msgspec
 
@@ -19,9 +20,20 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
 
 
-async def record(db: pool.Database, image_sha256: bytes, made: Sequence[renditions.Rendition]) -> None:
-    """Say that these exist; their bytes are stored already. The same picture twice is the same row."""
-    async with db.transaction() as connection, connection.cursor() as cursor:
+async def record(
+    db: pool.Database, image_sha256: bytes, made: Sequence[renditions.Rendition], *, submission_id: UUID
+) -> None:
+    """Say that these exist, and are all of that submission's; their bytes are stored already.
+
+    The same picture twice is the same row.
+    """
+    # In one round trip: nothing of it is read.
+    async with (
+        db.connection() as connection,
+        connection.pipeline(),
+        connection.transaction(),
+        connection.cursor() as cursor,
+    ):
         await cursor.executemany(
             b"""
                 INSERT INTO renditions (image_sha256, preset, format, blob_key, width, height, size_bytes)
@@ -43,6 +55,7 @@ async def record(db: pool.Database, image_sha256: bytes, made: Sequence[renditio
                 for each in made
             ],
         )
+        await cursor.execute(b"UPDATE submissions SET renditions_at = now() WHERE id = %(id)s", {"id": submission_id})
 
 
 async def find(db: pool.Database, image_sha256: bytes, preset: renditions.Preset) -> list[Stored]:
@@ -64,13 +77,19 @@ class TableBlobs:
     def __init__(self, db: pool.Database) -> None:
         self._db = db
 
-    async def put(self, key: str, content: bytes, *, media_type: str) -> None:
-        """Store bytes under a key. Keys name content, so that writing one again changes nothing."""
-        await self._db.execute(
-            "INSERT INTO blobs (key, media_type, content) VALUES (%(key)s, %(media_type)s, %(content)s)"
-            " ON CONFLICT (key) DO NOTHING",
-            {"key": key, "media_type": media_type, "content": content},
-        )
+    async def put(self, blobs: Sequence[renditions.Blob]) -> None:
+        """Store bytes, all or none. Keys name content, so that writing one again changes nothing."""
+        async with (
+            self._db.connection() as connection,
+            connection.pipeline(),
+            connection.transaction(),
+            connection.cursor() as cursor,
+        ):
+            await cursor.executemany(
+                b"INSERT INTO blobs (key, media_type, content) VALUES (%(key)s, %(media_type)s, %(content)s)"
+                b" ON CONFLICT (key) DO NOTHING",
+                [msgspec.structs.asdict(each) for each in blobs],
+            )
 
     async def get(self, key: str) -> bytes | None:
         """The bytes under a key, or None."""

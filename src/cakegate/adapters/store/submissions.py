@@ -250,8 +250,3 @@ async def count_pending(db: pool.Database, *, cap: int) -> int:
 async def not_enqueued(db: pool.Database, ids: Iterable[UUID]) -> None:
     """Say that these are on no queue after all: the next sweep puts them there."""
     await db.execute("UPDATE submissions SET enqueued_at = NULL WHERE id = ANY(%(ids)s)", {"ids": list(ids)})
-
-
-async def mark_rendered(db: pool.Database, submission_id: UUID) -> None:
-    """Say that all renditions of this submission's picture are stored."""
-    await db.execute("UPDATE submissions SET renditions_at = now() WHERE id = %(id)s", {"id": submission_id})
