@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -33,8 +32,8 @@ _SCANS_TO_PROVE: Final = 2
 #: A pause is at least this many times as long as the scan before it: the legacy API has other work to do.
 _REST: Final = 9
 
-_Attempt = tuple[UUID, datetime]
-"""One sending of a submission: its id and that sending's deadline. The next one needs a proof of its own."""
+_Attempt = tuple[UUID, int]
+"""One sending of a submission: its id and which sending it is. The next one needs a proof of its own."""
 
 
 class _Wanted(msgspec.Struct, frozen=True):
@@ -161,4 +160,4 @@ class Settler:
 
 
 def _attempt(row: settling.Parked) -> _Attempt:
-    return row.id, row.send_deadline_at
+    return row.id, row.attempt

@@ -1,10 +1,9 @@
 """What became of creates that nobody could be sure of: settled by what complete scans find upstream, or do not.
 
-A proof belongs to one attempt. Every statement that rests on an absence is guarded by the send deadline of the attempt
-whose absence was proved: a scheduler that was stopped between its proof and its word finds the row moved on.
+A proof belongs to one attempt. Every statement that rests on an absence is guarded by the number of the attempt whose
+absence was proved: a scheduler that was stopped between its proof and its word finds the row moved on.
 """
 
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -28,7 +27,7 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     marker: str | None
     draft: cakes.CakeDraft
-    send_deadline_at: datetime
+    attempt: int
     ripe: bool
 
 
@@ -36,7 +35,7 @@ async def parked(db: pool.Database, *, limit: int, write_max_seconds: float) -> 
     """Uncertain submissions, oldest first, but those without a marker that were looked for: a person's, by now."""
     found = await db.fetch(
         """
-        SELECT id, marker, name, comment, image_url, yum_factor, send_deadline_at,
+        SELECT id, marker, name, comment, image_url, yum_factor, create_attempts AS attempt,
                send_deadline_at + %(write_max)s * interval '1 second' < clock_timestamp() AS ripe
         FROM submissions s
         WHERE state = 'uncertain' AND send_deadline_at IS NOT NULL AND (
@@ -79,8 +78,8 @@ async def settle_absent(
         found = await pool.rows(
             connection,
             "SELECT absences FROM submissions WHERE id = %(id)s AND state = 'uncertain'"
-            " AND send_deadline_at = %(send_deadline_at)s FOR UPDATE",
-            {"id": row.id, "send_deadline_at": row.send_deadline_at},
+            " AND create_attempts = %(attempt)s FOR UPDATE",
+            {"id": row.id, "attempt": row.attempt},
         )
         if not found:
             return None
@@ -168,8 +167,8 @@ async def looked_for(db: pool.Database, row: Parked) -> None:
     """Two complete scans found nothing that looks like an unmarked create: said so, for the person who decides."""
     await db.execute(
         "UPDATE submissions SET absences = 1, updated_at = now(), detail = 'no cake like it was found upstream'"
-        " WHERE id = %(id)s AND state = 'uncertain' AND send_deadline_at = %(send_deadline_at)s",
-        {"id": row.id, "send_deadline_at": row.send_deadline_at},
+        " WHERE id = %(id)s AND state = 'uncertain' AND create_attempts = %(attempt)s",
+        {"id": row.id, "attempt": row.attempt},
     )
 
 
