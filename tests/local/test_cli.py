@@ -11,7 +11,7 @@ import pytest
 
 import cakegate
 from cakegate import cli, settings
-from cakegate.adapters.store import judging, pool, submissions
+from cakegate.adapters.store import creating, judging, pool, reviewing, settling, submissions
 from cakegate.domain import cakes, verdicts
 from cakegate.domain.submissions import Picture, State, SubmissionId
 
@@ -178,3 +178,43 @@ async def test_the_decider_is_the_user_unless_somebody_is_named(decide, db, doub
 
     assert (await submissions.history(db, doubtful.id))[-1].actor.startswith("person:")
     assert "person:" != (await submissions.history(db, doubtful.id))[-1].actor
+
+
+@pytest.fixture
+async def lost(db, doubtful):
+    """A submission whose create was never answered, long ago, without a marker; a cake that looks like it."""
+    await reviewing.decide(db, doubtful.id, target=State.ACCEPTED, actor="ada")
+    pace = creating.Pace(concurrency=8, lease_seconds=60, send_deadline_seconds=20)
+    held = await creating.claim(db, doubtful.id, pace=pace, holder="tests", marked=False)
+    row = await creating.settle_uncertain(db, held, status=None, detail="cut", actor="tests", timings={})
+    await db.execute("UPDATE submissions SET send_deadline_at = now() - interval '1 day'")
+    (parked,) = await settling.parked(db, limit=1, write_max_seconds=1)
+    alike = cakes.StoredCake(id="17", item={"id": 17, "name": HOSTILE_NAME}, marker=None)
+    await settling.propose(db, parked, alike)
+    return row
+
+
+@pytest.mark.parametrize(
+    ("words", "state"),
+    [
+        (["created"], State.CREATED),
+        (["created", "--cake", "18"], State.CREATED),
+        (["absent"], State.ACCEPTED),
+        (["given-up"], State.FAILED),
+    ],
+    ids=["created", "created, named", "absent", "given up"],
+)
+async def test_a_person_says_what_became_of_a_lost_create(decide, db, lost, words, state):
+    shown = await decide("show", lost.id)
+    resolved = await decide("resolve", lost.id, *words, "--as", "ada")
+
+    assert all(part in shown.output for part in ("looks like", "cake 17", HOSTILE_NAME))
+    assert f"{lost.id} is {state.value} now\n" == resolved.output
+    assert state is (await submissions.get(db, lost.id)).state
+
+
+async def test_a_cake_is_named_for_what_was_created_alone(decide, lost):
+    resolved = await decide("resolve", lost.id, "absent", "--cake", "18")
+
+    assert 2 == resolved.exit_code
+    assert "--cake goes with `created` alone" in resolved.output
