@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterable
 
+import msgspec
 import psutil
 
 
@@ -40,3 +41,26 @@ def own_cpu_seconds(pid: int) -> float:
     """User and system time of one process alone, without what it started."""
     spent = psutil.Process(pid).cpu_times()
     return float(spent.user + spent.system)
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """What the processes of one kind hold together, and how many they are."""
+
+    processes: int
+    memory_bytes: int
+    descriptors: int
+    threads: int
+
+
+def sample(processes: Iterable[psutil.Process]) -> Sample:
+    """Of these processes now. Memory that they share with others, as Postgres's buffers, is left out."""
+    count = memory_bytes = descriptors = threads = 0
+    for each in processes:
+        # One that has ended meanwhile holds nothing.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            memory = each.memory_info()
+            memory_bytes += memory.rss - getattr(memory, "shared", 0)  # the latter is Linux's
+            descriptors += each.num_fds()
+            threads += each.num_threads()
+            count += 1
+    return Sample(processes=count, memory_bytes=memory_bytes, descriptors=descriptors, threads=threads)
