@@ -265,6 +265,17 @@ async def test_a_read_follows_three_redirects_of_the_same_origin(scripted, clien
         await client.get("7")
 
 
+async def test_a_redirect_that_loses_the_page_that_was_asked_for_is_not_followed(scripted, client):
+    page = json.dumps([ITEM])
+    keeps = scripted.reply(b"", "307 Temporary Redirect", Location="/elsewhere?limit=5&skip=10&again=1")
+    loses = scripted.reply(b"", "307 Temporary Redirect", Location="/api/cakes/?limit=5")
+    scripted.will(keeps, page, loses)
+
+    assert [ITEM] == await client.list(skip=10, limit=5)
+    with pytest.raises(errors.UpstreamBroken):
+        await client.list(skip=10, limit=5)
+
+
 async def test_our_token_follows_no_redirect_to_another_origin(scripted, connect):
     client = await connect(scripted.url, token=settings.Secret("s3cret"))
     there = scripted.url.replace("127.0.0.1", "localhost")

@@ -76,14 +76,20 @@ async def _capped(response: aiohttp.ClientResponse, most: int) -> AsyncIterator[
 
 
 def redirected(url: URL, answer: Answer) -> URL:
-    """Where a read goes on. Raises `UpstreamBroken` where that is not the same origin."""
+    """Where a read goes on. Raises `UpstreamBroken` where that is not the same origin, or another page of the list.
+
+    A redirect that drops the query gives the first page for any other: a scan that believed it would take it for the
+    end of the list, and what it did not see for absent.
+    """
     try:
         target = url.join(URL(answer.location or "", encoded=True))
-        if target.origin() == url.origin():
-            return target
+        if target.origin() != url.origin():
+            raise errors.UpstreamBroken("It redirects away from itself.", status=answer.status)
+        if not url.query.items() <= target.query.items():
+            raise errors.UpstreamBroken("It redirects to other than was asked for.", status=answer.status)
     except ValueError as error:
         raise errors.UpstreamBroken("It redirects to what is no address.", status=answer.status) from error
-    raise errors.UpstreamBroken("It redirects away from itself.", status=answer.status)
+    return target
 
 
 def check_4xx(answer: Answer, cake_id: cakes.CakeId | None) -> None:
