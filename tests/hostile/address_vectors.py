@@ -229,7 +229,7 @@ _TRICKS = (
     *_group("too long", "no browser takes 2 MB, we 4,096 characters", "http://8.8.8.8/" + "a" * 5000),
     *_group(
         "a reserved port",
-        "6000 and below: services inside",
+        "ssh, smtp, Redis",
         "http://8.8.8.8:22/",
         "http://8.8.8.8:25/",
         "http://8.8.8.8:6379/",
@@ -241,7 +241,7 @@ _TRICKS = (
     *_group("a file", "RFC 8089", "file:///etc/passwd", "file://8.8.8.8/etc/passwd", "file:/etc/passwd"),
     *_group("a file with a detour", _WHATWG, "file:\\\\etc\\passwd", "FILE:///etc/passwd", "local_file:///etc/passwd"),
     *_group("data in the address", "RFC 2397", "data:image/png;base64,iVBORw0KGgo=", "data:,x"),
-    *_group("a script", "RFC 9840 and before", "javascript:alert(1)"),
+    *_group("a script", "WHATWG HTML: javascript: URLs", "javascript:alert(1)"),
     *_group("another protocol", "RFC 4266; Redis by gopher", "gopher://127.0.0.1:6379/_FLUSHALL"),
     *_group("another protocol", "RFC 2229; memcached by dict", "dict://127.0.0.1:11211/stats"),
     *_group(
@@ -299,7 +299,7 @@ _NAMES = _all(
     ("http://zone.example/", "a zone in the answer", "fe80::1%eth0"),
     ("http://odd.example/", "no address in the answer", "0x7f.1"),
 ) + _all(
-    "CVE-2026-107460: one of several answers is tried",
+    "Singularity of Origin: one of several answers is tried",
     ("http://first.example/", "inside first", "10.0.0.1", "93.184.215.14"),
     ("http://last.example/", "inside last", "93.184.215.14", "2606:4700:4700::1111", "127.0.0.1"),
     ("https://sixth.example/", "inside, over IPv6", "93.184.215.14", "fd00:ec2::254"),
