@@ -13,13 +13,13 @@ from cakegate.scheduler import scanning
 class Shifting:
     """A list of items that others change between any two pages; `cap` is the largest page it really gives."""
 
-    def __init__(self, size, *, cap, newest_first=False, seed=0, changes=0, grows=True, shrinks=True):
+    def __init__(self, size, *, cap, newest_first=False, seed=0, changes=0, lapses=0.0):
         self.newest_first = newest_first
+        self.lapses = lapses
         self.cap = cap
         self.asked = 0
         self._chance = random.Random(seed)
         self._changes = changes
-        self._kinds = ["add"] * grows + ["delete", "delete"] * shrinks + ["change"]
         self._next = 0
         self.items = []
         for _ in range(size):
@@ -32,13 +32,15 @@ class Shifting:
 
     async def page(self, skip, limit):
         self.asked += 1
+        if self._chance.random() < self.lapses:
+            skip, limit = 0, 3  # somebody in between lost the query
         found = [dict(item) for item in self.items[skip : skip + min(limit, self.cap)]]
         for _ in range(self._chance.randint(0, self._changes)):
             self._change()
         return found
 
     def _change(self):
-        kind = self._chance.choice(self._kinds)
+        kind = self._chance.choice(["add", "delete", "delete", "change"])
         if kind == "add":
             self._add()
         elif self.items:
@@ -67,9 +69,12 @@ async def ids(pages, limit):
     newest_first=st.booleans(),
     seed=st.integers(0, 2**32),
     changes=st.integers(0, 5),
+    lapses=st.sampled_from([0.0, 0.05]),
 )
-def test_a_complete_scan_has_read_whatever_was_there_all_the_while(size, limit, cap, newest_first, seed, changes):
-    shifting = Shifting(size, cap=cap, newest_first=newest_first, seed=seed, changes=changes)
+def test_a_complete_scan_has_read_whatever_was_there_all_the_while(
+    size, limit, cap, newest_first, seed, changes, lapses
+):
+    shifting = Shifting(size, cap=cap, newest_first=newest_first, seed=seed, changes=changes, lapses=lapses)
 
     try:
         read = set(run(ids(shifting.page, limit)))
@@ -107,11 +112,43 @@ def test_a_page_passed_over_by_deletions_is_gone_back_for():
     assert list(range(1, 41)) == run(ids(pages, 10))
 
 
+@pytest.mark.parametrize("place", range(2, 7))
+def test_a_page_that_is_not_the_one_asked_for_is_not_the_end(place):
+    shifting = Shifting(45, cap=10)
+
+    async def pages(skip, limit):
+        found = await shifting.page(skip, limit)
+        return shifting.items[:3] if shifting.asked == place else found
+
+    assert list(range(1, 46)) == run(ids(pages, 10))
+
+
+def test_an_api_that_gives_its_first_page_for_all_is_not_read_to_its_end():
+    shifting = Shifting(45, cap=10)
+
+    async def pages(skip, limit):
+        return await shifting.page(skip, limit) if shifting.asked == 0 else shifting.items[:9]
+
+    with pytest.raises(errors.UpstreamBroken):
+        run(ids(pages, 10))
+
+
+def test_the_end_is_found_though_the_last_item_goes_meanwhile():
+    shifting = Shifting(25, cap=10)
+
+    async def pages(skip, limit):
+        if shifting.asked == 3:
+            shifting.items.pop()
+        return await shifting.page(skip, limit)
+
+    assert list(range(1, 26)) == run(ids(pages, 10))
+
+
 @pytest.mark.parametrize(
     ("pages", "complaint"),
     [
         (lambda _: [{"id": 1}, {"id": 2}], "same page"),
-        (lambda skip: [{"id": (skip, each)} for each in range(10)] if skip else [{"id": 0}, {"id": 1}], "shrinks"),
+        (lambda skip: [{"id": (skip, each)} for each in range(10)] if skip else [{"id": 0}, {"id": 1}], "faster"),
     ],
     ids=["skip means nothing to it", "every page is another"],
 )

@@ -3,8 +3,11 @@
 Pages by `skip` and `limit` shift while others write: a cake deleted before our place moves every later one forward, and
 the first of the next page is passed over. So each page overlaps the one before. A page that shares an item with what
 was read leaves no gap behind it, as long as the list keeps its items in one order; where it shares none, we step back
-until it does. Then whatever was in the list from the first page to the last was read. Ids are no help to find the end:
-it is where an overlapping page is shorter than pages are and holds nothing new, whatever limit the API really keeps.
+until it does. Then whatever was in the list from the first page to the last was read.
+
+The end is where an overlapping page is shorter than pages are, whatever limit the API really keeps, and holds nothing
+new. A page that is not the one asked for looks like that too (a redirect that lost the query, a proxy's first page for
+all), so it must hold the last item that was read; where that is gone, another page must agree on where the list ends.
 """
 
 from collections import deque
@@ -23,8 +26,8 @@ Pages = Callable[[int, int], Awaitable[list[Item]]]
 _OVERLAP_SHARE: Final = 0.1
 #: How far back an overlap is looked for, in pages; further back the scan starts over from the first.
 _REMEMBERED_PAGES: Final = 50
-#: A list that shrinks faster than this is not worth chasing now.
-_MOST_STEPS_BACK: Final = 100
+#: Pages that did not fit. A list that changes faster than this is not worth chasing now.
+_MOST_STRAYS: Final = 100
 
 
 async def scan(pages: Pages, *, limit: int) -> AsyncGenerator[Item, None]:
@@ -37,24 +40,39 @@ async def scan(pages: Pages, *, limit: int) -> AsyncGenerator[Item, None]:
     """
     limit = max(limit, 2)
     read: deque[list[int]] = deque(maxlen=_REMEMBERED_PAGES)
-    skip, step_back, steps_back, longest = 0, limit, 0, 0
+    skip, step_back, strayed, longest = 0, limit, 0, 0
     while True:
         items = await pages(skip, limit)
-        prints = [hash(msgspec.json.encode(item)) for item in items]
+        prints = _prints(items)
         known = {each for page in read for each in page}
         fresh = [item for item, each in zip(items, prints, strict=True) if each not in known]
-        if skip and len(fresh) == len(items):
-            if steps_back == _MOST_STEPS_BACK:
-                raise errors.UpstreamBroken("Its list shrinks faster than it can be read.")
-            skip, step_back, steps_back = max(0, skip - step_back), step_back * 2, steps_back + 1
+        ends = not fresh and len(items) < longest
+        if (skip and len(fresh) == len(items)) or (ends and not await _is_end(pages, skip, limit, prints, read)):
+            strayed += 1
+            if strayed > _MOST_STRAYS:
+                raise errors.UpstreamBroken("Its list changes faster than it can be read.")
+            if not ends or not items:
+                skip, step_back = max(0, skip - step_back), step_back * 2
             continue
         if skip and read and prints == read[-1] and len(prints) == longest:
             raise errors.UpstreamBroken("Its list gives the same page again and again.")
         for item in fresh:
             yield item
         longest = max(longest, len(items))
-        if len(items) <= 1 or (not fresh and len(items) < longest):
+        if ends or len(items) <= 1:
             return
         read.append(prints)
         step_back = limit
         skip += len(items) - min(max(1, int(limit * _OVERLAP_SHARE)), len(items) // 2)
+
+
+async def _is_end(pages: Pages, skip: int, limit: int, prints: list[int], read: deque[list[int]]) -> bool:
+    """Whether this page ends the list: it holds the last item read, or the page beside it is the same but for one."""
+    if read and read[-1][-1] in prints:
+        return True
+    beside = _prints(await pages(skip - 1 if skip else 1, limit))
+    return (beside[1:] == prints if skip else beside == prints[1:]) and bool(prints)
+
+
+def _prints(items: list[Item]) -> list[int]:
+    return [hash(msgspec.json.encode(item)) for item in items]
