@@ -65,6 +65,10 @@ test: $(DEV_STAMP) ## Run the test suite (starts its own Postgres and Valkey)
 fuzz: $(DEV_STAMP) ## Mutate pictures for minutes and feed them to decoding children: make fuzz SECONDS=600 SEED=7
 	CAKEGATE_TESTS_FUZZ_SECONDS=$(or $(SECONDS),120) CAKEGATE_TESTS_FUZZ_SEED=$(SEED) $(BIN)/pytest -m fuzz -s $(ARGS)
 
+.PHONY: contract
+contract: $(DEV_STAMP) ## Hold the gateway against its OpenAPI document with 10,000 requests (minutes)
+	$(BIN)/pytest tests/contract -m contract $(ARGS)
+
 .PHONY: lint
 lint: $(DEV_STAMP) ## Check format, lint rules, types and the direction of imports
 	$(BIN)/ruff format --check .

@@ -95,6 +95,9 @@ class Gateway(Group, frozen=True, kw_only=True):
         PositiveSeconds,
         Meta(description="How long a connection may be idle; longer than a proxy in front keeps its own (often 60)."),
     ] = 75.0
+    max_upstream_requests: Annotated[
+        Count, Meta(description="Requests that may wait for the legacy API at once in one process; more get 503.")
+    ] = 256
     wait_seconds: Annotated[
         Seconds, Meta(description="How long a POST waits for its end unless it says `Prefer: wait=N`.")
     ] = 10.0
@@ -103,7 +106,7 @@ class Gateway(Group, frozen=True, kw_only=True):
         500
     )
     max_pending: Annotated[
-        Count, Meta(description="Submissions that may wait to be judged; above it a POST gets 503.")
+        Count, Meta(description="Submissions that may wait to be judged or created; above it a POST gets 503.")
     ] = 100_000
     accept_seconds: Annotated[
         PositiveSeconds, Meta(description="Time to get a submission into Postgres before the client gets 503.")
@@ -205,6 +208,9 @@ class Database(Group, frozen=True, kw_only=True):
     pool_min: Annotated[Count, Meta(description="Connections kept open by one process.")] = 2
     pool_max: Annotated[Count, Meta(description="Most connections of one process.")] = 10
     pool_wait_seconds: Annotated[PositiveSeconds, Meta(description="How long a request waits for a connection.")] = 2.0
+    pool_queue: Annotated[
+        Count, Meta(description="Requests that may wait for a connection at once in one process; more get 503.")
+    ] = 1000
     connect_timeout_seconds: Annotated[Count, Meta(description="Time to connect, whole seconds.")] = 3
     statement_timeout_seconds: Annotated[PositiveSeconds, Meta(description="Longest statement.")] = 10.0
 

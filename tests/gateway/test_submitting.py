@@ -213,7 +213,7 @@ async def test_a_full_house_takes_nothing_more_in(start):
 
     assert (503, "overloaded") == (answer.status_code, slug(answer))
     assert 0 < int(answer.headers["retry-after"])
-    assert 2 == await submissions.count_pending(gateway.db, cap=10)
+    assert 2 == await submissions.count_waiting(gateway.db, cap=10)
 
 
 async def test_a_full_house_still_tells_what_it_took_in_before(start):

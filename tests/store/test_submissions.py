@@ -28,7 +28,7 @@ async def test_the_same_insert_twice_is_one_submission(db, put):
 
     assert (True, True) == (first.fresh, second.fresh)
     assert first.submission.id == second.submission.id
-    assert 1 == await submissions.count_pending(db, cap=10)
+    assert 1 == await submissions.count_waiting(db, cap=10)
 
 
 async def test_an_unknown_id_is_not_found(db):
@@ -77,7 +77,7 @@ async def test_pending_rows_are_counted_no_further_than_the_cap(db, put):
     for _ in range(3):
         await put.pending()
 
-    assert 2 == await submissions.count_pending(db, cap=2)
+    assert 2 == await submissions.count_waiting(db, cap=2)
 
 
 async def test_news_are_for_ends_and_for_what_waits_for_a_person(db, put):

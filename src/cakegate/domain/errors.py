@@ -42,6 +42,7 @@
     │   └── UpstreamUncertain         a write was sent, and no answer came that can be believed
     └── Unavailable                   our own trouble: try again later
         ├── DatabaseUnavailable
+        │   └── DatabaseBusy          more wait for a connection than may
         ├── QueueUnavailable
         ├── Overloaded                more waits than we promise to hold
         └── OutcomeUnknown            a COMMIT whose answer never came
@@ -258,9 +259,13 @@ class DatabaseUnavailable(Unavailable):
     `outcome_unknown` is true when the connection broke after a statement was sent: it may have been carried out.
     """
 
-    def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
+    def __init__(self, message: str, *, outcome_unknown: bool = False, retry_after_seconds: int = 5) -> None:
         self.outcome_unknown = outcome_unknown
-        super().__init__(message)
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+
+
+class DatabaseBusy(DatabaseUnavailable):
+    """More requests wait for a connection to Postgres than may: nothing was sent."""
 
 
 class QueueUnavailable(Unavailable):

@@ -5,5 +5,7 @@
 - ``routes``: every address; each handler translates and calls a flow.
 - flows: ``reading``, ``accepting`` (with ``waiting``), ``changing``, ``pictures``.
 - translations: ``bodies`` and ``preferences`` from what clients send, ``answers`` and ``problems`` to what they get.
-- ``openapi``, ``schemas`` and ``pages``: the API's description, and the pages that show it.
+- ``limiting`` and ``clients``: how often one client may ask, and who that is; ``places``: how many
+  requests may be at one thing.
+- ``openapi``, ``headers``, ``schemas``, ``examples`` and ``pages``: the API's description, and the pages that show it.
 """

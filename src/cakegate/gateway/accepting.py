@@ -15,7 +15,7 @@ from cakegate.gateway import answers, preferences, problems, tracing, waiting, w
 
 _log = structlog.get_logger()
 
-#: How long a count of pending rows is believed: it costs milliseconds once there are many.
+#: How long a count of waiting rows is believed: it costs milliseconds once there are many.
 _COUNT_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 0.1
 
@@ -57,18 +57,18 @@ class Acceptor:
         return await self._finish(inserted, until=until, waits=wait.seconds > 0)
 
     async def _is_full(self) -> bool:
-        """Whether more submissions wait to be judged than we promise to hold."""
+        """Whether more submissions wait for workers and writer than we promise to hold."""
         if monotonic() - self._counted_at >= _COUNT_SECONDS:
             self._counted_at = monotonic()
             most = self._group.max_pending
-            self._full = await rows.count_pending(self._gate.db, cap=most) >= most
+            self._full = await rows.count_waiting(self._gate.db, cap=most) >= most
         return self._full
 
     async def _known(self, new: rows.NewSubmission) -> rows.Inserted:
         """In a full house: what was taken in before is told as ever, so that a client may repeat safely."""
         known = await rows.named_by_key(self._gate.db, new) if new.idempotency_key is not None else None
         if known is None:
-            raise errors.Overloaded("Too many submissions wait to be judged.", retry_after_seconds=30)
+            raise errors.Overloaded("Too many submissions wait already.", retry_after_seconds=30)
         return rows.Inserted(submission=known, fresh=False)
 
     async def _insert(self, new: rows.NewSubmission) -> rows.Inserted:

@@ -14,7 +14,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import License, Tag
 
 import cakegate
-from cakegate.gateway import examples, problems, routes, schemas
+from cakegate.gateway import examples, headers, problems, routes, schemas
 
 _REF: Final = "#/components/schemas/{name}"
 _ABOUT: Final = """\
@@ -32,18 +32,22 @@ _BODY: Final = (
 )  # fmt: skip
 _UPSTREAM: Final = (
     problems.UPSTREAM_UNREACHABLE, problems.UPSTREAM_REFUSED, problems.UPSTREAM_BROKEN, problems.UPSTREAM_SLOW,
-    problems.UPSTREAM_BUSY,
+    problems.UPSTREAM_BUSY, problems.OVERLOADED,
 )  # fmt: skip
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer that is no problem: `schema` is a type or None, `headers` are names of `_HEADERS`."""
+    """One answer that is no problem: `schema` is a type or None, `headers` are those of `headers.py`.
+
+    `links` lead from its body's `id` to operations that take one (OpenAPI links), by the names of their parameters.
+    """
 
     description: str
     schema: Any = None
     example: Any = None
     media_types: tuple[str, ...] = ("application/json",)
     headers: tuple[str, ...] = ()
+    links: dict[str, str] = {}
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,13 +60,15 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     free: bool = False
 
 
+_TO_SUBMISSION: Final = {"getSubmission": "submission_id"}
+_TO_CAKE: Final = dict.fromkeys(("getCake", "changeCake", "deleteCake", "getCakeImage"), "cake_id")
 _CAKE: Final = Told(description="The cake.", schema=schemas.Cake, example=examples.CAKE)
 _REPORT: Final = {"type": "object", "additionalProperties": True}
 _OPERATIONS: Final = {
     "listCakes": Operation(
         answers={
             200: Told(
-                description="One page.", schema=list[schemas.Cake], example=[examples.CAKE], headers=("Link",)
+                description="One page.", schema=list[schemas.Cake], example=[examples.CAKE], headers=("Link?",)
             )
         },
         kinds=_UPSTREAM,
@@ -73,19 +79,22 @@ _OPERATIONS: Final = {
             200: Told(
                 description="Only to a repeated request: the cake was created, and is not there any more.",
                 schema=schemas.Submission,
-                headers=("Preference-Applied",),
+                headers=("Preference-Applied?",),
+                links=_TO_SUBMISSION,
             ),
             201: Told(
                 description="It was judged to show a cake, and created.",
                 schema=schemas.Cake,
                 example=examples.CAKE,
-                headers=("Location", "Link", "Preference-Applied"),
+                headers=("Location", "Link", "Preference-Applied?"),
+                links=_TO_CAKE,
             ),
             202: Told(
                 description="It is taken in and will not be lost: still in work, or waiting for a person.",
                 schema=schemas.Submission,
                 example=examples.PENDING,
-                headers=("Location", "Retry-After", "Preference-Applied"),
+                headers=("Location", "Retry-After", "Preference-Applied?"),
+                links=_TO_SUBMISSION,
             ),
         },
         kinds=(
@@ -120,7 +129,7 @@ _OPERATIONS: Final = {
         },
         kinds=(
             problems.CAKE_NOT_FOUND, problems.IMAGE_NOT_FOUND, problems.NOT_ACCEPTABLE,
-            problems.DATABASE_UNAVAILABLE,
+            problems.OVERLOADED, problems.DATABASE_UNAVAILABLE,
         ),
         reads=("Accept", "If-None-Match"),
     ),
@@ -130,10 +139,10 @@ _OPERATIONS: Final = {
                 description="Its present state.",
                 schema=schemas.Submission,
                 example=examples.CREATED,
-                headers=("Retry-After",),
+                headers=("Retry-After?",),
             )
         },
-        kinds=(problems.SUBMISSION_NOT_FOUND, problems.DATABASE_UNAVAILABLE),
+        kinds=(problems.SUBMISSION_NOT_FOUND, problems.OVERLOADED, problems.DATABASE_UNAVAILABLE),
     ),
     "getHealth": Operation(
         answers={200: Told(description="It is.", schema=_REPORT, example={"status": "ok"})}, free=True
@@ -147,19 +156,6 @@ _OPERATIONS: Final = {
     ),
 }  # fmt: skip
 
-_HEADERS: Final = {
-    "Location": "Address of the cake, or of the submission to ask at.",
-    "Link": "Pages beside this one (`prev`, `next`), or the submission behind a cake (`via`).",
-    "Retry-After": "Seconds after which to ask again.",
-    "Preference-Applied": "What of `Prefer` was heeded.",
-    "ETag": "Of these bytes.",
-    "Vary": "`Accept`.",
-    "Cache-Control": "How long it may be kept.",
-    "Allow": "The methods of this address.",
-    "RateLimit-Policy": "How many such requests one client may send (`q`) in how many seconds (`w`).",
-    "RateLimit": "How many more it may send (`r`) in the next seconds (`t`). Left out where that is not known.",
-    "X-Request-Id": "The request's id: the client's own where it sent a sound one.",
-}
 _READS: Final = {
     "Idempotency-Key": (
         "1 to 255 printable ASCII characters. Repeated with the same body, it names the same submission.",
@@ -199,7 +195,7 @@ def document() -> dict[str, Any]:
         for operation in path.values():
             _describe(operation, _OPERATIONS[operation["operationId"]])
     kept = described.get("components", {}).get("schemas", {})
-    described["components"] = {"schemas": {**kept, **_schemas()}, "headers": _header_components()}
+    described["components"] = {"schemas": {**kept, **_schemas()}, "headers": headers.components()}
     return described
 
 
@@ -226,29 +222,42 @@ def _describe(operation: dict[str, Any], told: Operation) -> None:
 
 
 def _answer(told: Told, everywhere: tuple[str, ...]) -> dict[str, Any]:
-    found: dict[str, Any] = {"description": told.description, "headers": _header_refs((*told.headers, *everywhere))}
+    found: dict[str, Any] = {
+        "description": told.description,
+        "headers": headers.references((*told.headers, *everywhere)),
+    }
     if told.schema is not None:
         content: dict[str, Any] = {"schema": _schema_of(told.schema)}
         if told.example is not None:
             content["example"] = told.example
         found["content"] = dict.fromkeys(told.media_types, content)
+    if told.links:
+        found["links"] = {
+            operation: {"operationId": operation, "parameters": {f"path.{parameter}": "$response.body#/id"}}
+            for operation, parameter in told.links.items()
+        }
     return found
 
 
 def _problems(kinds: tuple[problems.Kind, ...], everywhere: tuple[str, ...]) -> dict[str, Any]:
-    headers = {name for kind in kinds for name in _PROBLEM_HEADERS.get(kind.slug, ())}
+    named = {name for kind in kinds for name in _PROBLEM_HEADERS.get(kind.slug, ())}
+    always = {name for name in named if all(name in _PROBLEM_HEADERS.get(kind.slug, ()) for kind in kinds)}
+    members = {"type": {"enum": [kind.type for kind in kinds]}, "status": {"const": kinds[0].status}}
     content = {
-        "schema": _schema_of(schemas.Problem),
+        "schema": {**_schema_of(schemas.Problem), "properties": members},
         "examples": {kind.slug: {"summary": kind.title, "value": examples.problem(kind)} for kind in kinds},
     }
     return {
         "description": "; ".join(f"`{kind.slug}`: {kind.title}" for kind in kinds),
-        "headers": _header_refs((*sorted(headers), *everywhere)),
+        "headers": headers.references(
+            (*(name if name in always else f"{name}?" for name in sorted(named)), *everywhere)
+        ),
         "content": {problems.MEDIA_TYPE: content},
     }
 
 
-_LIMITED: Final = ("RateLimit-Policy", "RateLimit", "X-Request-Id")
+#: Where a limit is set; and what is left of it, where Redis could be asked.
+_LIMITED: Final = ("RateLimit-Policy?", "RateLimit?", "X-Request-Id")
 _PROBLEM_HEADERS: Final = {
     "rate-limited": ("Retry-After",),
     "upstream-busy": ("Retry-After",),
@@ -256,14 +265,6 @@ _PROBLEM_HEADERS: Final = {
     "database-unavailable": ("Retry-After",),
     "outcome-unknown": ("Retry-After", "Location"),
 }
-
-
-def _header_refs(names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-
-
-def _header_components() -> dict[str, Any]:
-    return {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()}
 
 
 def _schema_of(kind: Any) -> dict[str, Any]:

@@ -118,6 +118,7 @@ _TABLE: Final[tuple[tuple[type[Exception], Kind], ...]] = (
     (errors.UpstreamBroken, UPSTREAM_BROKEN),
     (errors.UpstreamSlow, UPSTREAM_SLOW),
     (errors.UpstreamUncertain, UPSTREAM_UNCERTAIN),
+    (errors.DatabaseBusy, OVERLOADED),
     (errors.DatabaseUnavailable, DATABASE_UNAVAILABLE),
     (errors.Overloaded, OVERLOADED),
     (errors.OutcomeUnknown, OUTCOME_UNKNOWN),

@@ -82,13 +82,17 @@ async def list_cakes(request: Asked, skip: Skip = 0, limit: Limit = None) -> Res
     The header `Link` leads to the pages beside it; a page that is not full is the last.
     """
     preferences.check_query(request.query_params, "skip", "limit", numbers=True)
-    return respond(request, await reading.page(_gate(request), skip=skip, limit=limit))
+    gate = _gate(request)
+    with gate.upstream_places.taken():
+        return respond(request, await reading.page(gate, skip=skip, limit=limit))
 
 
 @get("/api/cakes/{cake_id:str}", operation_id="getCake", tags=["Cakes"], summary="Get a cake")
 async def get_cake(request: Asked, cake_id: CakeId) -> Response[bytes]:
     """One cake by its id, a number or text."""
-    return respond(request, await reading.cake(_gate(request), cake_id))
+    gate = _gate(request)
+    with gate.upstream_places.taken():
+        return respond(request, await reading.cake(gate, cake_id))
 
 
 @post("/api/cakes", operation_id="submitCake", tags=["Cakes"], summary="Submit a cake")
@@ -116,14 +120,17 @@ async def submit_cake(request: Asked) -> Response[bytes]:
 async def change_cake(request: Asked, cake_id: CakeId) -> Response[bytes]:
     """Change a cake's name, comment and yum factor. Its picture stays: a new picture is a new submission."""
     bodies.check_media_type(request.headers.get("content-type"))
-    change = bodies.change_of(await request.body())
-    return respond(request, await changing.replace(_gate(request), cake_id, change))
+    change, gate = bodies.change_of(await request.body()), _gate(request)
+    with gate.upstream_places.taken():
+        return respond(request, await changing.replace(gate, cake_id, change))
 
 
 @delete("/api/cakes/{cake_id:str}", operation_id="deleteCake", tags=["Cakes"], summary="Delete a cake", status_code=200)
 async def delete_cake(request: Asked, cake_id: CakeId) -> Response[bytes]:
     """Delete a cake and get it once more. A record of the deletion is kept."""
-    return respond(request, await changing.delete(_gate(request), cake_id))
+    gate = _gate(request)
+    with gate.upstream_places.taken():
+        return respond(request, await changing.delete(gate, cake_id))
 
 
 @get("/api/cakes/{cake_id:str}/image", operation_id="getCakeImage", tags=["Cakes"], summary="Get a cake's picture")

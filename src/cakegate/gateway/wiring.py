@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from time import monotonic
 from typing import Final
 
@@ -12,10 +12,11 @@ from cakegate import settings
 from cakegate.adapters import allowances, blobs, mailbox, probes, queue, upstream
 from cakegate.adapters.store import pool, renditions, schema
 from cakegate.domain import errors
-from cakegate.gateway import waiting
+from cakegate.gateway import places, waiting
 
-#: Probes ask every few seconds, from every gateway: the legacy API is asked on their behalf no more often than this.
-_PING_SECONDS: Final = 10.0
+#: Probes ask every few seconds, from every gateway, and strangers may: no dependency is asked more often than this.
+_PING_SECONDS: Final = 1.0
+_UPSTREAM_PING_SECONDS: Final = 10.0
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +27,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     work: queue.Queue
     room: waiting.Room
     upstream: upstream.Upstream
+    upstream_places: places.Places
     blobs: blobs.Blobs
     allowances: allowances.Allowances
     readiness: probes.Readiness
@@ -51,7 +53,11 @@ async def opened(config: settings.Settings) -> AsyncIterator[Gate]:
         await stack.enter_async_context(room.reading())
         readiness = probes.Readiness(
             schema=lambda: schema.current(db),
-            checks={"postgres": db.ping, "redis": work.ping, "upstream": _Seldom(legacy).ping},
+            checks={
+                "postgres": _Seldom(db.ping, seconds=_PING_SECONDS).ping,
+                "redis": _Seldom(work.ping, seconds=_PING_SECONDS).ping,
+                "upstream": _Seldom(legacy.ping, seconds=_UPSTREAM_PING_SECONDS).ping,
+            },
         )
         yield Gate(
             config=config,
@@ -59,6 +65,7 @@ async def opened(config: settings.Settings) -> AsyncIterator[Gate]:
             work=work,
             room=room,
             upstream=legacy,
+            upstream_places=places.Places(config.gateway.max_upstream_requests, what="the legacy API"),
             blobs=blobs.opened(config.pictures, table=renditions.TableBlobs(db)),
             allowances=counted,
             readiness=readiness,
@@ -68,20 +75,21 @@ async def opened(config: settings.Settings) -> AsyncIterator[Gate]:
 class _Seldom:
     """A ping whose outcome is remembered for a while."""
 
-    def __init__(self, legacy: upstream.Upstream) -> None:
-        self._legacy = legacy
+    def __init__(self, ping: Callable[[], Awaitable[None]], *, seconds: float) -> None:
+        self._ping = ping
+        self._seconds = seconds
         self._lock = asyncio.Lock()
-        self._asked_at = -_PING_SECONDS
-        self._error: errors.UpstreamError | None = None
+        self._asked_at = -seconds
+        self._error: errors.UpstreamError | errors.Unavailable | None = None
 
     async def ping(self) -> None:
-        """Raise what the last ping raised, which is at most ten seconds old."""
+        """Raise what the last ping raised."""
         async with self._lock:
-            if monotonic() - self._asked_at >= _PING_SECONDS:
+            if monotonic() - self._asked_at >= self._seconds:
                 try:
-                    await self._legacy.ping()
+                    await self._ping()
                     self._error = None
-                except errors.UpstreamError as error:
+                except (errors.UpstreamError, errors.Unavailable) as error:
                     self._error = error
                 self._asked_at = monotonic()
         if self._error is not None:

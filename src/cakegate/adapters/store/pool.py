@@ -16,7 +16,7 @@ import psycopg
 import structlog
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import set_json_dumps, set_json_loads
-from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from cakegate import settings
 from cakegate.domain import errors
@@ -58,6 +58,8 @@ class Database:
             min_size=group.pool_min,
             max_size=group.pool_max,
             timeout=group.pool_wait_seconds,
+            # Its default is a line without end.
+            max_waiting=group.pool_queue,
             # After a restart of Postgres every pooled connection is dead: find out before a request does.
             check=_check,
             # Reconnect without giving up, at most this long between tries.
@@ -81,6 +83,7 @@ class Database:
         """A connection in autocommit, for a few statements, or for as long as one likes where not `limited`.
 
         Raises:
+            DatabaseBusy: too many wait for one already.
             DatabaseUnavailable: none came in time, it broke in use, or the statements took too long.
         """
         sent = False
@@ -93,6 +96,8 @@ class Database:
             if not limit.expired():
                 raise
             raise errors.DatabaseUnavailable("The database does not answer.", outcome_unknown=sent) from error
+        except TooManyRequests as error:
+            raise errors.DatabaseBusy("Too many requests wait for the database.", retry_after_seconds=1) from error
         except (PoolTimeout, PoolClosed) as error:
             raise errors.DatabaseUnavailable("The database has no connection for us.") from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:

@@ -238,10 +238,14 @@ async def settled_among(db: pool.Database, ids: Iterable[UUID]) -> list[UUID]:
     return [row["id"] for row in found]
 
 
-async def count_pending(db: pool.Database, *, cap: int) -> int:
-    """How many submissions wait to be judged, counted no further than `cap`."""
+async def count_waiting(db: pool.Database, *, cap: int) -> int:
+    """How many submissions wait for a worker or for the writer, counted no further than `cap`.
+
+    Those that one of them holds are as few as they are; those that wait for a person wait for no machine.
+    """
     row = await db.fetch_one(
-        "SELECT count(*) AS waiting FROM (SELECT 1 FROM submissions WHERE state = 'pending' LIMIT %(cap)s) AS counted",
+        "SELECT count(*) AS waiting FROM ("
+        "SELECT 1 FROM submissions WHERE state IN ('pending', 'accepted') LIMIT %(cap)s) AS counted",
         {"cap": cap},
     )
     return int(row["waiting"]) if row else 0
