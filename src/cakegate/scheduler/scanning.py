@@ -7,7 +7,7 @@ until it does. Then whatever was in the list from the first page to the last was
 
 The end is where an overlapping page is shorter than pages are, whatever limit the API really keeps, and holds nothing
 new. A page that is not the one asked for looks like that too (a redirect that lost the query, a proxy's first page for
-all), so it must hold the last item that was read; where that is gone, another page must agree on where the list ends.
+all), so another page, asked for a little before it, must hold more and end with the same item.
 """
 
 from collections import deque
@@ -47,7 +47,7 @@ async def scan(pages: Pages, *, limit: int) -> AsyncGenerator[Item, None]:
         known = {each for page in read for each in page}
         fresh = [item for item, each in zip(items, prints, strict=True) if each not in known]
         ends = not fresh and len(items) < longest
-        if (skip and len(fresh) == len(items)) or (ends and not await _is_end(pages, skip, limit, prints, read)):
+        if (skip and len(fresh) == len(items)) or (ends and not await _is_end(pages, skip, limit, prints, longest)):
             strayed += 1
             if strayed > _MOST_STRAYS:
                 raise errors.UpstreamBroken("Its list changes faster than it can be read.")
@@ -58,7 +58,7 @@ async def scan(pages: Pages, *, limit: int) -> AsyncGenerator[Item, None]:
             raise errors.UpstreamBroken("Its list gives the same page again and again.")
         for item in fresh:
             yield item
-        longest = max(longest, len(items))
+        longest = max(longest, min(len(items), limit))
         if ends or len(items) <= 1:
             return
         read.append(prints)
@@ -66,12 +66,13 @@ async def scan(pages: Pages, *, limit: int) -> AsyncGenerator[Item, None]:
         skip += len(items) - min(max(1, int(limit * _OVERLAP_SHARE)), len(items) // 2)
 
 
-async def _is_end(pages: Pages, skip: int, limit: int, prints: list[int], read: deque[list[int]]) -> bool:
-    """Whether this page ends the list: it holds the last item read, or the page beside it is the same but for one."""
-    if read and read[-1][-1] in prints:
-        return True
-    beside = _prints(await pages(skip - 1 if skip else 1, limit))
-    return (beside[1:] == prints if skip else beside == prints[1:]) and bool(prints)
+async def _is_end(pages: Pages, skip: int, limit: int, prints: list[int], longest: int) -> bool:
+    """Whether the page at `skip` ends the list, as one beside it tells; writes before both do not matter much."""
+    aside = max(1, (longest - len(prints)) // 2)
+    if not skip:
+        return _prints(await pages(aside, limit)) == prints[aside:]
+    beside = _prints(await pages(max(0, skip - aside), limit))
+    return len(beside) > len(prints) and beside[-1] == prints[-1]
 
 
 def _prints(items: list[Item]) -> list[int]:
