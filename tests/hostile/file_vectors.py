@@ -133,7 +133,7 @@ ZEROS = zlib.compress(b"\0" * 30_000_000, 9)
 _LAUGHS = b"".join(b'<!ENTITY l%d "%s">' % (level, b"&l%d;" % (level - 1) * 10) for level in range(1, 10))
 _PLAIN_GIF = encoded(quarters(mode="P"), "GIF")
 
-_BOMBS = (
+BOMBS = (
     File("png-just-too-large", "50 million pixels and one row", TOO_LARGE, lambda: png(7072, 7072, data=b"\0" * 1000)),
     File("png-just-not-too-large", "a bomb that we take: 148 MB in 650 KB", JUDGED,
         lambda: encoded(Image.new("RGB", (7000, 7000)), "PNG", compress_level=1)),
@@ -399,4 +399,4 @@ _CUT_OFF = tuple(
     for tenth in range(1, 10)
 )
 
-FILES = (*_BOMBS, *_JPEG, *_PNG, *_GIF_AND_WEBP, *_OTHERS, *_CUT_OFF)
+FILES = (*BOMBS, *_JPEG, *_PNG, *_GIF_AND_WEBP, *_OTHERS, *_CUT_OFF)
