@@ -181,9 +181,14 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
         A request that is cancelled right after its connection was made leaves it in the pool, open and neither idle nor
         closed, for ever (httpcore 1.0.9). A host that answers just before our deadline could make us collect them.
         """
-        used = {id(request.connection) for request in self._pool._requests}  # noqa: SLF001 - the pool has no name for it
-        for connection in self._pool.connections:
-            if id(connection) in used or connection.is_idle() or connection.is_closed():
-                continue
-            self._pool._connections.remove(connection)  # noqa: SLF001
+        pool = self._pool
+        used = {id(request.connection) for request in pool._requests}  # noqa: SLF001 - the pool has no name for it
+        orphans = [
+            connection
+            for connection in pool.connections
+            if id(connection) not in used and not connection.is_idle() and not connection.is_closed()
+        ]
+        for connection in orphans:
+            pool._connections.remove(connection)  # noqa: SLF001
+        for connection in orphans:
             await connection.aclose()
