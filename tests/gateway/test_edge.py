@@ -9,7 +9,8 @@ import structlog
 from prometheus_client import REGISTRY
 
 from cakegate import contract, settings
-from cakegate.gateway import edge
+from cakegate.adapters import allowances
+from cakegate.gateway import clients, edge, limiting
 from cakegate.gateway.edge import MAX_HEADER_BYTES
 
 CAKE = b'{"name": "Lemon tart", "comment": "Of lemon", "imageUrl": "http://p.example/l", "yumFactor": 3}'
@@ -151,7 +152,10 @@ async def test_a_client_that_goes_away_in_the_middle_is_no_error_of_ours(gateway
 
 
 def through_edge(app) -> httpx.AsyncClient:
-    wrapped = edge.Edge(app, settings.Gateway())
+    config = settings.Settings(gateway=settings.Gateway(read_rate="off", write_rate="off"))
+    counted = allowances.Allowances(settings.Redis(url=settings.SecretUrl("redis://nowhere.invalid")))
+    limiter = limiting.Limiter(config.gateway, counted=counted, told_apart=clients.Clients(config))
+    wrapped = edge.Edge(app, config.gateway, limiter)
     transport = httpx.ASGITransport(wrapped, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://gateway")
 

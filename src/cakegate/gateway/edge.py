@@ -40,7 +40,7 @@ _DEFAULTS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options",
 class Edge:
     """The application that the server gets. While `draining`, every answer asks its client to hang up."""
 
-    def __init__(self, app: App, group: settings.Gateway, limiter: limiting.Limiter | None = None) -> None:
+    def __init__(self, app: App, group: settings.Gateway, limiter: limiting.Limiter) -> None:
         self._app = app
         self._group = group
         self._limiter = limiter
@@ -79,8 +79,7 @@ class Edge:
 
     async def _refusal(self, exchange: "_Exchange") -> errors.RateLimited | None:
         """Before anything of the body is read, and also where there is nothing: floods of 404 are floods."""
-        if self._limiter is not None:
-            exchange.standing = await self._limiter.standing(exchange.scope)
+        exchange.standing = await self._limiter.standing(exchange.scope)
         return exchange.standing.refusal if exchange.standing is not None else None
 
     def _note(self, exchange: "_Exchange", seconds: float) -> None:

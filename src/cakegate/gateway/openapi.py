@@ -77,7 +77,7 @@ _OPERATIONS: Final = {
     "submitCake": Operation(
         answers={
             200: Told(
-                description="Only to a repeated request: the cake was created, and is not there any more.",
+                description="Only to a repeated request: the cake was created, and deleted before we knew of it.",
                 schema=schemas.Submission,
                 headers=("Preference-Applied?",),
                 links=_TO_SUBMISSION,
