@@ -1,8 +1,10 @@
 """More than it can take: refused at once and with words, and what is refused costs the others nothing."""
 
 import asyncio
+import contextlib
 from time import perf_counter
 
+from cakegate import settings
 from cakegate.local.sample import Faults
 
 
@@ -79,3 +81,30 @@ async def test_a_flood_of_probes_asks_a_dependency_once_a_second(gateway):
 
     assert {200} == {answer.status_code for answer in answers}
     assert 1 >= gateway.db.stats().get("requests_num", 0) - asked
+
+
+@contextlib.asynccontextmanager
+async def frozen():
+    """A server that accepts and never answers: its URL."""
+    writers = []
+    server = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
+    yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    for writer in writers:
+        writer.close()
+    server.close()
+
+
+async def test_a_frozen_redis_stops_neither_submissions_nor_reads(start):
+    async with frozen() as url:
+        quick = {"enqueue_timeout_seconds": 0.25, "limit_timeout_seconds": 0.1}
+        gateway = await start(redis={"url": settings.SecretUrl(url), **quick})
+        submitted = [asyncio.create_task(gateway.submit()) for _ in range(20)]
+        seconds = []
+        while not all(each.done() for each in submitted):
+            started = perf_counter()
+            assert 200 == (await gateway.http.get("/api/cakes")).status_code
+            seconds.append(perf_counter() - started)
+
+    assert {202} == {each.result().status_code for each in submitted}
+    # One wait for the limit's check, and none for the enqueues, which block on threads of their own.
+    assert 0.6 > max(seconds)
