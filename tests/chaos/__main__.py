@@ -1,7 +1,6 @@
 """`python -m chaos`: a run at length. `SEED=n` replays a plan; exit status 1 where a promise was broken."""
 
 import asyncio
-import os
 import random
 import shutil
 import sys
@@ -40,10 +39,8 @@ def main(
         console.print(f"kept: {folder}", soft_wrap=True)
     else:
         shutil.rmtree(folder)
-    # os._exit would skip nothing that matters, but a plain exit closes what is open.
     sys.exit(int(failed))
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
     main()

@@ -159,7 +159,8 @@ def _true_words(case: _Case) -> Iterator[Violation]:
                 history = row.history if row else []
                 yield Violation(kind=Kind.UNTRUE, subject=subject, text=text, history=history)
         last = told.last
-        if last.status == 503 or (last.status is None and told.order.key is not None):
+        unsure = last.status is None or last.problem == "outcome-unknown"
+        if (unsure and told.order.key is not None) or (last.status == 503 and not unsure):
             yield Violation(kind=Kind.LOST, subject=subject, text=f"was never answered: {last}")
 
 

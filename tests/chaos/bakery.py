@@ -52,11 +52,12 @@ class Bakery:
 
     async def ready(self, name: str) -> None:
         """Wait until a process says that it is ready."""
-        async with asyncio.timeout(_READY_SECONDS):
-            while True:
-                if await self._watch.children[name].ready():
-                    return
-                await asyncio.sleep(_ASK_SECONDS)
+        until = asyncio.get_running_loop().time() + _READY_SECONDS
+        while asyncio.get_running_loop().time() < until:
+            if await self._watch.children[name].ready():
+                return
+            await asyncio.sleep(_ASK_SECONDS)
+        raise TimeoutError(f"{name} did not get ready within {_READY_SECONDS:g} s")
 
     async def _running(self, name: str) -> "asyncio.subprocess.Process":
         """The process, as soon as the supervisor has started it again where it was killed."""

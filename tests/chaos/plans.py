@@ -36,11 +36,15 @@ class Blow(enum.StrEnum):
 
 
 class Strike(msgspec.Struct, frozen=True, kw_only=True):
-    """One blow, when `after` submissions were sent. `seconds`: how long it stays frozen."""
+    """One blow, when `after` submissions were sent and the target is ready, or, where `early`, just started again.
+
+    `seconds`: how long it stays frozen.
+    """
 
     after: int
     target: Target
     blow: Blow
+    early: bool = False
     seconds: float = 0.0
 
 
@@ -96,10 +100,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _CAKE_WEIGHT: Final = 4
+#: How long clients wait for their answers, in leases; 0: not at all.
+_WAITS: Final = (0.0, 0.4, 0.8, 1.6, 1.6)
 #: The chance that an order is, field by field, one that was sent before.
 _TWIN_CHANCE: Final = 0.15
 #: Strikes begin when this share of the orders is sent and end at that one, so that what follows is recovery.
 _STRIKING: Final = (0.03, 0.97)
+#: The chance that a blow falls on a process that is still starting, where the one before hit it too.
+_EARLY_CHANCE: Final = 0.25
 _KILLS: Final = (*((target, Blow.KILL) for target in Target), (Target.VALKEY, Blow.KILL_AND_EMPTY))
 
 
@@ -110,18 +118,18 @@ def made(seed: int, *, submissions: int, kills: int, freezes: int, lease_seconds
     return Plan(
         seed=seed,
         late_seconds=late_seconds,
-        orders=_orders(dice, submissions, pictures),
+        orders=_orders(dice, submissions, pictures, lease_seconds=lease_seconds),
         strikes=_strikes(dice, submissions, kills=kills, freezes=freezes, lease_seconds=lease_seconds),
         spells=_spells(dice, submissions, late_seconds=late_seconds),
     )
 
 
-def _orders(dice: random.Random, count: int, pictures: list[str]) -> list[Order]:
+def _orders(dice: random.Random, count: int, pictures: list[str], *, lease_seconds: float) -> list[Order]:
     orders: list[Order] = []
     # Most are cakes: only those get as far as the upstream.
     weights = [_CAKE_WEIGHT if picture.startswith("cake") else 1 for picture in pictures]
     for number in range(count):
-        wait_seconds = dice.choice((0, 0, 2, 4, 4))
+        wait_seconds = round(dice.choice(_WAITS) * lease_seconds)
         order = Order(
             number=number,
             picture=dice.choices(pictures, weights=weights)[0],
@@ -143,17 +151,20 @@ def _orders(dice: random.Random, count: int, pictures: list[str]) -> list[Order]
 
 
 def _strikes(dice: random.Random, submissions: int, *, kills: int, freezes: int, lease_seconds: float) -> list[Strike]:
-    """Each kind about equally often: rounds of all kinds, each in random order, at random points."""
+    """Each kind about equally often: rounds of all kinds, each in random order."""
     blows = [*_rounds(dice, _KILLS, kills)]
     for target in _rounds(dice, [*Target], freezes):
         blows.insert(dice.randint(0, len(blows)), (target, Blow.FREEZE))
     first, last = (int(submissions * share) for share in _STRIKING)
-    points = sorted(dice.randint(first, last) for _ in blows)
+    # Evenly, give or take: those that fall together by chance leave nothing standing that could be struck.
+    gap = (last - first) / len(blows)
+    points = sorted(first + int((number + dice.random()) * gap) for number in range(len(blows)))
     return [
         Strike(
             after=after,
             target=target,
             blow=blow,
+            early=dice.random() < _EARLY_CHANCE,
             seconds=dice.choice((0.3, 1.3, 1.4)) * lease_seconds if blow is Blow.FREEZE else 0.0,
         )
         for after, (target, blow) in zip(points, blows, strict=True)
@@ -166,9 +177,10 @@ def _rounds(dice: random.Random, kinds: Sequence[T], count: int) -> Iterator[T]:
     return itertools.islice(rounds, count)
 
 
-def _troubles(late_seconds: float) -> dict[str, Faults]:
+def _moods(late_seconds: float) -> list[tuple[str, Faults]]:
     """The upstream's moods, each with the share of requests that feel it."""
-    return {
+    calm = Faults(write_latency_seconds=_WRITE_SECONDS)
+    troubles = {
         "drops answers": Faults(drop_answer_share=0.4),
         "creates late, hangs up": Faults(late_share=0.4, late_seconds=late_seconds),
         "creates late, stalls": Faults(stall_share=0.4, late_seconds=late_seconds),
@@ -179,14 +191,25 @@ def _troubles(late_seconds: float) -> dict[str, Faults]:
         "answers garbage": Faults(garbage_share=0.4),
         "redirects": Faults(redirect_share=0.3, redirect_after_share=0.3),
         "busy": Faults(busy_share=0.5),
-        "slow": Faults(latency_seconds=0.2, list_latency_seconds=0.3),
+        "slow": Faults(latency_seconds=0.5, list_latency_seconds=0.3),
         "everything": Faults(
             drop_answer_share=0.1, late_share=0.1, stall_share=0.1, late_seconds=late_seconds, error_after_share=0.1,
             error_share=0.1, garbage_share=0.1, redirect_after_share=0.1, busy_share=0.1, drop_request_share=0.1,
         ),
+        "down": Faults(down=True),
+        "refuses connections": calm,
     }  # fmt: skip
+    slow = [
+        (name, msgspec.structs.replace(faults, write_latency_seconds=_WRITE_SECONDS))
+        for name, faults in troubles.items()
+    ]
+    return slow + [("calm", calm)] * _CALMS
 
 
+#: It is never fast: blows shall fall on open writes.
+_WRITE_SECONDS: Final = 0.1
+#: How often it is calm where each trouble has its turn once.
+_CALMS: Final = 3
 #: How many spells a run has at most, and how many submissions one lasts at least.
 _SPELLS: Final = 50
 _SPELL_SUBMISSIONS: Final = 5
@@ -194,12 +217,7 @@ _SPELL_SUBMISSIONS: Final = 5
 
 def _spells(dice: random.Random, submissions: int, *, late_seconds: float) -> list[Spell]:
     """Each mood about equally often, in random order, each as long as the others."""
-    moods = [
-        *_troubles(late_seconds).items(),
-        ("down", Faults(down=True)),
-        ("refuses connections", Faults()),
-        *[("calm", Faults())] * 3,
-    ]
+    moods = _moods(late_seconds)
     count = min(_SPELLS, submissions // _SPELL_SUBMISSIONS)
     return [
         Spell(until=number * submissions // count, name=name, faults=faults, refuses=name == "refuses connections")

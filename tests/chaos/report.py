@@ -1,6 +1,7 @@
 """What a run prints: a table, the violations, and one line of figures."""
 
 from collections import Counter
+from typing import Final
 
 import msgspec
 from rich.console import Console
@@ -53,7 +54,8 @@ def show(outcome: Outcome, console: Console) -> None:
     ))  # fmt: skip
     _print_counts(console, "troubles that the upstream gave", Counter(outcome.troubles))
     _print_table(console, "settings", ("variable", "value"), [*outcome.variables.items()])
-    facts = [
+    facts = [(f"submissions whose way has: {text}", str(_passed(outcome, text))) for text in _MILESTONES]
+    facts += [
         ("upstream: cakes created", str(sum(entry.act == "create" for entry in outcome.seen.ledger))),
         ("upstream: cakes deleted", str(sum(entry.act == "delete" for entry in outcome.seen.ledger))),
         ("deletions answered 200 and not on record", str(len(audit.unnoted_deletions(outcome.seen)))),
@@ -65,6 +67,21 @@ def show(outcome: Outcome, console: Console) -> None:
         for step in violation.history:
             console.print(f"    {step}", soft_wrap=True)
     console.print(outcome.line, soft_wrap=True)
+
+
+#: Parts of a history's lines that say what a run really put to the test.
+_MILESTONES: Final = (
+    "judging → pending by scheduler (the lease ran out)",
+    "creating → uncertain",
+    "creating → uncertain (upstream-uncertain) by scheduler (the lease ran out)",
+    "found by its marker",
+    "proved absent by two scans",
+    "deleted through us before it was found",
+)
+
+
+def _passed(outcome: Outcome, text: str) -> int:
+    return sum(any(text in step for step in row.history) for row in outcome.seen.rows)
 
 
 def _end(row: records.Row) -> str:

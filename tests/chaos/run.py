@@ -16,6 +16,7 @@ from chaos import audit, bakery, clients, evidence, exhibits, neighbours, plans,
 _RECOVERY_SECONDS: Final = 90.0
 _IDLE_SECONDS: Final = 10.0
 _QUIET_WAIT_SECONDS: Final = 30
+_PICTURE_SECONDS: Final = 0.2
 
 
 class Size(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +70,8 @@ async def carried_out(size: Size, *, seed: int, folder: Path) -> report.Outcome:
         dice = random.Random(f"{seed}-upstream").random
         upstream = await stack.enter_async_context(sample.serve(folder / "upstream", dice=dice))
         host = await stack.enter_async_context(sample.serve(folder / "pictures"))
+        # Else a worker would hardly ever be struck while it judges.
+        host.faults = sample.Faults(picture_latency_seconds=_PICTURE_SECONDS)
         given |= {"CAKEGATE_UPSTREAM_URL": upstream.url, "CAKEGATE_FETCH_ALLOW": host.url.removeprefix("http://")}
         run = _Run(plan, size, upstream=upstream, pictures_url=f"{host.url}/pictures")
         async with bakery.opened(folder / "stack", given) as opened:

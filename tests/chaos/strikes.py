@@ -34,6 +34,8 @@ class Striker:
         await asyncio.gather(*self._recovering)
 
     async def _strike(self, strike: plans.Strike) -> None:
+        if not strike.early:
+            await self._stack.ready(strike.target)
         if strike.blow is plans.Blow.FREEZE:
             process = await self._stack.freeze(strike.target)
             self._follow(strike, frozen=process)

@@ -109,10 +109,23 @@ def test_a_marker_of_no_submission_is_found():
     assert {Kind.LOST} == kinds(seen(ledger=stray))
 
 
-def test_a_keyed_order_without_an_answer_is_lost():
-    broken = records.Attempt(request_id="order-1/0", status=None)
+@pytest.mark.parametrize(
+    ("key", "status", "problem", "found"),
+    [
+        ("k", None, None, {Kind.LOST}),
+        ("k", 503, "outcome-unknown", {Kind.LOST}),
+        # Without a key it could not ask again.
+        (None, None, None, set()),
+        (None, 503, "outcome-unknown", set()),
+        (None, 503, "overloaded", {Kind.LOST}),
+    ],
+)
+def test_an_order_that_was_never_answered_although_it_asked_again_is_lost(key, status, problem, found):
+    attempt = records.Attempt(request_id="order-1/9", status=status, problem=problem)
+    evidence = seen(attempts=[attempt])
+    evidence.told[0].order = msgspec.structs.replace(ORDER, key=key)
 
-    assert {Kind.LOST} == kinds(seen(attempts=[broken]))
+    assert found == kinds(evidence)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from chaos import report, run
 
 @pytest.mark.timeout(120)
 async def test_a_stack_that_is_killed_before_a_lying_upstream_keeps_its_promises(stack_folder):
-    size = run.Size(submissions=40, kills=6, freezes=1, clients=6, lease_seconds=3.0)
+    size = run.Size(submissions=40, kills=6, freezes=1, clients=6, lease_seconds=2.0)
 
     outcome = await run.carried_out(size, seed=1, folder=stack_folder("chaos"))
 

@@ -34,11 +34,17 @@ _SHORTEST_TEXT: Final = 5
 
 
 class Faults(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Troubles of the API, each off by default. Shares are of requests, 0 to 1; they apply to `/api/` alone."""
+    """Troubles of the API, each off by default. Shares are of requests, 0 to 1; they apply to `/api/` alone.
+
+    Pictures are only slow, where they are told to be.
+    """
 
     latency_seconds: float = 0.0
     list_latency_seconds: float = 0.0
     """Before each page of the list, besides."""
+    write_latency_seconds: float = 0.0
+    """Before each write, besides."""
+    picture_latency_seconds: float = 0.0
     error_share: float = 0.0
     """500 before anything is done."""
     unavailable_share: float = 0.0
@@ -159,6 +165,7 @@ class Sample:
 
     async def _troubled_write(self, request: web.Request, handler: Any) -> web.StreamResponse:
         late_seconds = self.faults.late_seconds
+        await asyncio.sleep(self.faults.write_latency_seconds)
         if self._hit("late"):
             await request.read()
             self._later(request, handler, late_seconds)
@@ -217,6 +224,7 @@ class Sample:
         return _found(self.cakes.delete(_id(request)))
 
     async def _picture(self, request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(self.faults.picture_latency_seconds)
         # One path segment, so that no name leads out of the folder.
         path = self.pictures / Path(request.match_info["name"]).name
         if not path.is_file():
