@@ -10,7 +10,7 @@ from cakegate.adapters.store import creating, deletions, pool, reviewing, settli
 from cakegate.domain import cakes, errors
 from cakegate.domain.submissions import Reason, State, SubmissionId
 from cakegate.local.sample import Faults, NewCake
-from cakegate.scheduler import settle
+from cakegate.scheduler import confirm, settle
 
 PLAIN = NewCake(name="Lemon", comment="Lemon", image_url="http://p.example/l.jpg", yum_factor=3)
 PACE = creating.Pace(concurrency=100, lease_seconds=60, send_deadline_seconds=20)
@@ -25,14 +25,14 @@ async def bench(database_url, sample_api):
     )
     db = await pool.Database.open(config.database, application_name="tests")
     legacy = await upstream.Upstream.open(config.upstream)
-    yield Bench(db, sample_api, settle.Settler(config, db, legacy))
+    yield Bench(db, sample_api, legacy, settle.Settler(config, db, legacy))
     await legacy.close()
     await db.close()
 
 
 class Bench:
-    def __init__(self, db, sample_api, settler):
-        self.db, self.sample, self.settler = db, sample_api, settler
+    def __init__(self, db, sample_api, legacy, settler):
+        self.db, self.sample, self.legacy, self.settler = db, sample_api, legacy, settler
 
     async def accepted(self):
         draft = cakes.CakeDraft(name="Lemon", comment="Lemon", image_url="http://p.example/l.jpg", yum_factor=3)
@@ -52,6 +52,13 @@ class Bench:
         if ripe:
             await self.db.execute("UPDATE submissions SET send_deadline_at = now() - interval '1 day'")
         return await creating.settle_uncertain(self.db, held, status=None, detail="cut", actor="w", timings={})
+
+    async def created(self):
+        held = await self.claimed()
+        item = self.bake(held)
+        return await creating.settle_created(
+            self.db, held, upstream_id=str(item["id"]), cake=item, status=200, actor="w", timings={}
+        )
 
     async def rounds(self, count):
         return [await self.settler.round() for _ in range(count)]
@@ -243,3 +250,26 @@ async def test_two_cakes_with_one_marker_are_an_alarm_and_one_of_them_counts(ben
     assert 1 == await bench.settler.round()
 
     assert str(first["id"]) == (await bench.get(row)).upstream_id
+
+
+async def test_a_delete_whose_answer_was_lost_is_settled_by_asking_for_the_cake(bench):
+    gone, there, other = [await bench.created() for _ in range(3)]
+    bench.sample.cakes.delete(int(gone.upstream_id))
+    bench.sample.cakes.replace(int(other.upstream_id), PLAIN)  # its id is another cake's by now
+    for row, outcome in ((gone, "requested"), (there, "uncertain"), (other, "uncertain")):
+        await deletions.record(
+            bench.db, row.upstream_id, marker=row.marker, item=row.cake, outcome=deletions.Outcome(outcome)
+        )
+
+    assert 3 == await confirm.confirm(bench.db, bench.legacy, write_max_seconds=0)
+    assert 0 == await confirm.confirm(bench.db, bench.legacy, write_max_seconds=0)
+
+    assert ["absent", "refused", "absent"] == [each.outcome for each in (await deletions.newest(bench.db))[::-1]]
+    assert [True, False, True] == [(await bench.get(row)).deleted_at is not None for row in (gone, there, other)]
+
+
+async def test_a_delete_that_may_still_be_on_its_way_is_left_alone(bench):
+    row = await bench.created()
+    await deletions.record(bench.db, row.upstream_id, marker=row.marker, item=row.cake)
+
+    assert 0 == await confirm.confirm(bench.db, bench.legacy, write_max_seconds=60)

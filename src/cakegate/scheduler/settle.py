@@ -21,7 +21,7 @@ from cakegate import settings
 from cakegate.adapters import metrics, upstream
 from cakegate.adapters.store import pool, settling
 from cakegate.domain import cakes, errors, submissions
-from cakegate.scheduler import scanning
+from cakegate.scheduler import confirm, scanning
 
 _log = structlog.get_logger()
 
@@ -58,11 +58,12 @@ class Settler:
         self._missed: Counter[_Attempt] = Counter()
 
     async def run(self) -> None:
-        """Scan until cancelled. A database or an upstream that is away is waited for."""
+        """Scan, and ask for cakes of open deletions, until cancelled. Who is away is waited for."""
         while True:
             started = time.monotonic()
             try:
                 await self.round()
+                await confirm.confirm(self._db, self._legacy, write_max_seconds=self._write_max_seconds)
             except (errors.DatabaseUnavailable, errors.UpstreamError) as error:
                 metrics.SCANS.labels("abandoned").inc()
                 _log.warning("scan.abandoned", kind=type(error).__name__, error=str(error))

@@ -1,10 +1,11 @@
 """Every DELETE that came through us leaves a record, also one that never reached the upstream."""
 
 import enum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from cakegate.adapters.store import pool
@@ -12,7 +13,7 @@ from cakegate.domain import cakes
 
 
 class Outcome(enum.StrEnum):
-    """What became of a DELETE. `requested` stays only where we died before its answer."""
+    """What became of a DELETE. `requested` and `uncertain` last until the scheduler has asked for the cake."""
 
     REQUESTED = "requested"
     DELETED = "deleted"
@@ -82,11 +83,24 @@ class Deletion(msgspec.Struct, frozen=True, kw_only=True):
     upstream_status: int | None
 
 
+async def open_since(db: pool.Database, *, seconds: float, limit: int) -> list[Deletion]:
+    """Records older than `seconds` of DELETEs of which nobody knows what became, the oldest first."""
+    found = await db.fetch(
+        f"SELECT {_COLUMNS} FROM deletions WHERE outcome IN ('requested', 'uncertain')"
+        " AND requested_at < now() - %(seconds)s * interval '1 second' ORDER BY id LIMIT %(limit)s",
+        {"seconds": seconds, "limit": limit},
+    )
+    return [_from_row(row) for row in found]
+
+
 async def newest(db: pool.Database, *, limit: int = 50) -> list[Deletion]:
     """The newest records first."""
-    found = await db.fetch(
-        "SELECT id, cake_id, marker, submission_id, outcome, upstream_status FROM deletions"
-        " ORDER BY id DESC LIMIT %(limit)s",
-        {"limit": limit},
-    )
-    return [Deletion(**{**row, "outcome": Outcome(row["outcome"])}) for row in found]
+    found = await db.fetch(f"SELECT {_COLUMNS} FROM deletions ORDER BY id DESC LIMIT %(limit)s", {"limit": limit})
+    return [_from_row(row) for row in found]
+
+
+_COLUMNS: Final = "id, cake_id, marker, submission_id, outcome, upstream_status"
+
+
+def _from_row(row: DictRow) -> Deletion:
+    return Deletion(**{**row, "outcome": Outcome(row["outcome"])})

@@ -7,3 +7,6 @@ CREATE TABLE proposals (
     item          jsonb NOT NULL,
     proposed_at   timestamptz NOT NULL DEFAULT now()
 );
+
+-- DELETEs of which nobody knows yet what became: looked for again and again, and few.
+CREATE INDEX deletions_open ON deletions (requested_at) WHERE outcome IN ('requested', 'uncertain');
