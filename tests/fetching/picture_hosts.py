@@ -111,7 +111,7 @@ class Internet(httpcore.AsyncNetworkBackend):
     """
 
     def __init__(self) -> None:
-        self.names: dict[str, list[list[str]]] = {}
+        self.names: dict[str, list[list[str] | OSError]] = {}
         self.listening: dict[tuple[str, int], int] = {}
         self.asked: list[str] = []
         self.connected: list[tuple[str, int]] = []
@@ -121,7 +121,16 @@ class Internet(httpcore.AsyncNetworkBackend):
     async def resolve(self, name, port):
         self.asked.append(name)
         answers = self.names[name]
-        return answers.pop(0) if len(answers) > 1 else answers[0]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    def forget(self) -> None:
+        """As if nothing had been asked, connected or received."""
+        self.asked.clear()
+        self.connected.clear()
+        self.received_bytes = 0
 
     async def connect_tcp(self, host, port, timeout=None, local_address=None, socket_options=None):  # noqa: ASYNC109
         self.connected.append((host, port))

@@ -49,8 +49,7 @@ async def internet():
 
 @pytest.fixture
 def strangers(internet):
-    internet.asked.clear()
-    internet.connected.clear()
+    internet.forget()
     internet.host.answers.clear()
     internet.host.heads.clear()
     return internet

@@ -16,24 +16,35 @@ from cakegate.domain import errors
 HERE, THERE = "93.184.215.14", "93.184.215.15"
 
 
-@pytest.fixture
-async def internet():
+@pytest.fixture(scope="module")
+async def one_internet():
     async with hosted() as here, hosted() as there:
         made = Internet()
         made.here, made.there = here, there
-        made.names = {"cakes.example": [[HERE]], "other.example": [[THERE]], "inside.example": [["10.0.0.1"]]}
         made.listening = {(HERE, 80): here.port, (THERE, 80): there.port}
+        # One for all tests: each reads all certificates of the system.
+        made.open = made.fetcher(
+            total_seconds=10.0, max_bytes=conversations.MAX_BYTES, max_page_bytes=conversations.MAX_PAGE_BYTES
+        )
         yield made
+        await made.open.close()
 
 
 @pytest.fixture
-async def fetcher(internet):
-    opened = internet.fetcher(
-        total_seconds=10.0, max_bytes=conversations.MAX_BYTES, max_page_bytes=conversations.MAX_PAGE_BYTES
-    )
-    yield opened
-    await opened.close()
-    assert [] == opened._transport._pool.connections
+def internet(one_internet):
+    """As nobody has been there yet."""
+    one_internet.names = {"cakes.example": [[HERE]], "other.example": [[THERE]], "inside.example": [["10.0.0.1"]]}
+    one_internet.forget()
+    for host in (one_internet.here, one_internet.there):
+        host.answers.clear()
+        host.heads.clear()
+    return one_internet
+
+
+@pytest.fixture
+def fetcher(internet):
+    yield internet.open
+    assert [] == internet.open._transport._pool.connections
 
 
 @pytest.mark.parametrize("name", ENDLESS)
@@ -112,14 +123,15 @@ async def test_an_answer_too_many_is_not_the_next_request_s(internet, fetcher):
         "http://" + "a" * 5000,
     ],
 )
-@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
-async def test_no_redirect_leads_inside_or_astray(internet, fetcher, status, to):
-    internet.here.redirect("/a.jpg", to, status)
+async def test_no_redirect_leads_inside_or_astray(internet, fetcher, to):
+    for status in ("301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"):
+        internet.connected.clear()
+        internet.here.redirect("/a.jpg", to, status)
 
-    with pytest.raises(errors.PictureNotAllowed):
-        await fetcher.fetch("http://cakes.example/a.jpg")
+        with pytest.raises(errors.PictureNotAllowed):
+            await fetcher.fetch("http://cakes.example/a.jpg")
 
-    assert [(HERE, 80)] == internet.connected
+        assert [(HERE, 80)] == internet.connected
 
 
 async def test_a_redirect_by_way_of_another_public_host_is_checked_too(internet, fetcher):
@@ -204,22 +216,15 @@ async def test_what_was_checked_is_connected_to_and_a_name_is_asked_for_once_a_c
 
 @pytest.mark.parametrize("number", [socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)])
 async def test_a_name_that_is_not_there_gets_the_answer_of_one_inside(internet, fetcher, number):
-    async def resolve(name, port):
-        raise socket.gaierror(number, "no such name")
-
-    internet.resolve = resolve
-    fetcher._transport._pool._network_backend._resolve = resolve
+    internet.names["vault.internal"] = [socket.gaierror(number, "no such name")]
 
     with pytest.raises(errors.PictureNotAllowed):
         await fetcher.fetch("http://vault.internal/a.jpg")
 
 
 @pytest.mark.parametrize("number", [socket.EAI_AGAIN, socket.EAI_FAIL])
-async def test_a_resolver_in_trouble_is_worth_another_try(fetcher, number):
-    async def resolve(name, port):
-        raise socket.gaierror(number, "try again")
-
-    fetcher._transport._pool._network_backend._resolve = resolve
+async def test_a_resolver_in_trouble_is_worth_another_try(internet, fetcher, number):
+    internet.names["cakes.example"] = [socket.gaierror(number, "try again")]
 
     with pytest.raises(errors.PictureUnreachable):
         await fetcher.fetch("http://cakes.example/a.jpg")
