@@ -3,6 +3,7 @@
 import asyncio
 
 from cakegate.adapters.store import judging, leadership, renditions, submissions, sweeping
+from cakegate.domain.renditions import Format, Preset, Rendition
 from cakegate.domain.submissions import Reason, State
 
 
@@ -91,7 +92,8 @@ async def test_keys_past_their_lifetime_are_freed(db, put):
 
 async def test_pictures_without_renditions_are_found_within_their_window(db, put):
     missing, done = await put.accepted(), await put.accepted()
-    await renditions.record(db, b"\x07" * 32, [], submission_id=done.id)
+    made = Rendition(preset=Preset.WEB, format=Format.JPEG, width=1, height=1, content=b"x")
+    await renditions.record(db, b"\x07" * 32, [made], submission_id=done.id)
 
     found = await sweeping.take_unrendered(db, batch=10, after_seconds=0, until_seconds=60)
     too_early = await sweeping.take_unrendered(db, batch=10, after_seconds=30, until_seconds=60)

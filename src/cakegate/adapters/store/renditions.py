@@ -1,6 +1,7 @@
 """Which renditions exist, and the default home of their bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -27,35 +28,43 @@ async def record(
 
     The same picture twice is the same row.
     """
-    # In one round trip: nothing of it is read.
-    async with (
-        db.connection() as connection,
-        connection.pipeline(),
-        connection.transaction(),
-        connection.cursor() as cursor,
-    ):
-        await cursor.executemany(
-            b"""
-                INSERT INTO renditions (image_sha256, preset, format, blob_key, width, height, size_bytes)
-                VALUES (%(sha256)s, %(preset)s, %(format)s, %(key)s, %(width)s, %(height)s, %(size)s)
-                ON CONFLICT (image_sha256, preset, format) DO UPDATE
-                    SET blob_key = excluded.blob_key, width = excluded.width, height = excluded.height,
-                        size_bytes = excluded.size_bytes
-                """,
-            [
-                {
-                    "sha256": image_sha256,
-                    "preset": each.preset.value,
-                    "format": each.format.value,
-                    "key": renditions.blob_key(image_sha256, each.preset, each.format),
-                    "width": each.width,
-                    "height": each.height,
-                    "size": len(each.content),
-                }
-                for each in made
-            ],
+    values, parameters = _values(
+        [
+            {
+                "preset": each.preset.value,
+                "format": each.format.value,
+                "key": renditions.blob_key(image_sha256, each.preset, each.format),
+                "width": each.width,
+                "height": each.height,
+                "size": len(each.content),
+            }
+            for each in made
+        ],
+        "%(sha256)s",
+    )
+    await db.execute(
+        f"""
+        WITH made AS (
+            INSERT INTO renditions (image_sha256, preset, format, blob_key, width, height, size_bytes)
+            VALUES {values}
+            ON CONFLICT (image_sha256, preset, format) DO UPDATE
+                SET blob_key = excluded.blob_key, width = excluded.width, height = excluded.height,
+                    size_bytes = excluded.size_bytes
         )
-        await cursor.execute(b"UPDATE submissions SET renditions_at = now() WHERE id = %(id)s", {"id": submission_id})
+        UPDATE submissions SET renditions_at = now() WHERE id = %(id)s
+        """,
+        {**parameters, "sha256": image_sha256, "id": submission_id},
+    )
+
+
+def _values(rows: Sequence[Mapping[str, Any]], *first: str) -> tuple[str, dict[str, Any]]:
+    """The rows of a VALUES, each beginning with `first`, and their parameters.
+
+    One statement costs us a third of what one a row does, and bytes in an array would be sent as hexadecimal text.
+    """
+    parameters = {f"{name}_{number}": value for number, row in enumerate(rows) for name, value in row.items()}
+    lines = [", ".join([*first, *(f"%({name}_{number})s" for name in row)]) for number, row in enumerate(rows)]
+    return ", ".join(f"({line})" for line in lines), parameters
 
 
 async def find(db: pool.Database, image_sha256: bytes, preset: renditions.Preset) -> list[Stored]:
@@ -79,17 +88,10 @@ class TableBlobs:
 
     async def put(self, blobs: Sequence[renditions.Blob]) -> None:
         """Store bytes, all or none. Keys name content, so that writing one again changes nothing."""
-        async with (
-            self._db.connection() as connection,
-            connection.pipeline(),
-            connection.transaction(),
-            connection.cursor() as cursor,
-        ):
-            await cursor.executemany(
-                b"INSERT INTO blobs (key, media_type, content) VALUES (%(key)s, %(media_type)s, %(content)s)"
-                b" ON CONFLICT (key) DO NOTHING",
-                [msgspec.structs.asdict(each) for each in blobs],
-            )
+        values, parameters = _values([msgspec.structs.asdict(each) for each in blobs])
+        await self._db.execute(
+            f"INSERT INTO blobs (key, content, media_type) VALUES {values} ON CONFLICT (key) DO NOTHING", parameters
+        )
 
     async def get(self, key: str) -> bytes | None:
         """The bytes under a key, or None."""
