@@ -208,3 +208,20 @@ async def test_leases_that_run_out_again_and_again_are_tried_ever_more_rarely(ju
 
     assert (State.PENDING, 0, 0) == blamed(await submissions.get(db, row.id))
     assert [0, 0, 0, 1, 2, 4] == waits
+
+
+async def test_what_postgres_has_no_text_for_keeps_no_submission_from_its_end(judged):
+    row = await judged.submit("http://p.example/a.jpg")
+    held = await judging.claim(judged.context.db, row.id, lease_seconds=60, holder="w")
+
+    after = await judging.settle_unusable(
+        judged.context.db,
+        held,
+        target=State.REJECTED,
+        reason=Reason.IMAGE_NOT_AN_IMAGE,
+        detail="a NUL \0, half a character \ud800",
+        actor="w",
+        timings={},
+    )
+
+    assert (State.REJECTED, "a NUL \ufffd, half a character ?") == (after.state, after.detail)

@@ -69,9 +69,14 @@ async def move(
 
 
 def _as_sql(value: Any) -> Any:
-    """Psycopg writes an enum by its name, where the schema knows values; and a dict not at all, where we mean JSON."""
+    """Psycopg writes an enum by its name, where the schema knows values; and a dict not at all, where we mean JSON.
+
+    Text of strangers may hold what Postgres's cannot, a NUL or half a character: the step is worth more than that.
+    """
     if isinstance(value, enum.Enum):
         return value.value
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
     return Jsonb(value) if isinstance(value, dict) else value
 
 
