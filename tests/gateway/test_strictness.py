@@ -1,5 +1,6 @@
 """What is ambiguous is refused, and said so in our own words."""
 
+import itertools
 import json
 
 import pytest
@@ -60,15 +61,14 @@ async def test_a_parameter_comes_once(gateway, path, name):
     assert {name: "is given more than once"} == complaints(await gateway.http.get(path))
 
 
-@pytest.mark.parametrize(
-    "number", ["1e2", "1.0", "null", "-0", "+1", "0x1", " 1", "1_0", "true", "", "\uff11", "9" * 30]
-)
-@pytest.mark.parametrize("name", ["skip", "limit"])
-async def test_a_number_is_written_in_decimal_digits(gateway, name, number):
-    answer = await gateway.http.get("/api/cakes", params={name: number})
+NUMBERS = ["1e2", "1.0", "null", "-0", "+1", "0x1", " 1", "1_0", "true", "", "\uff11", "9" * 30]
 
-    assert [name] == [*complaints(answer)]
-    assert "int" not in complaints(answer)[name]
+
+async def test_a_number_is_written_in_decimal_digits(gateway):
+    for name, number in itertools.product(["skip", "limit"], NUMBERS):
+        told = complaints(await gateway.http.get("/api/cakes", params={name: number}))
+
+        assert ([name], False) == ([*told], "int" in told[name])
 
 
 async def test_what_is_wrong_with_a_parameter_is_said_in_our_words(gateway):

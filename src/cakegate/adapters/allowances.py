@@ -6,9 +6,10 @@ others do not wait for it.
 """
 
 import asyncio
+import collections
 import time
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 import limits
 import msgspec
@@ -25,9 +26,8 @@ from cakegate.adapters import metrics
 _log = structlog.get_logger()
 
 _PREFIX: Final = "cakegate:rate"
-#: Connections to Redis for this; more requests at once wait for one of them, inside the same time limit. One event loop
-#: has no use for many, and opening them costs more than the questions of a burst: measured, 16 made it miss the limit.
-_CONNECTIONS: Final = 4
+#: Questions that go to Redis in one piece; the next piece waits for its answers.
+_TOGETHER: Final = 200
 _PAUSE_SECONDS: Final = (0.5, 5.0)
 #: Clients known to have used up their allowance; beyond that Redis is asked again for each.
 _MAX_REFUSED: Final = 10_000
@@ -63,29 +63,85 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
     reset_seconds: float
 
 
+class _Together(aioredis.Redis):
+    """A client that sends what is asked at the same time in one piece, over one connection, first come first served.
+
+    Measured with 32 requests at once: 60 µs of CPU for each, 150 over connections of their own. And redis-py's pools
+    are not fair: whoever gives a connection back may take it again at once, and some wait until their time is over.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._asked: collections.deque[tuple[tuple[Any, ...], asyncio.Future[Any]]] = collections.deque()
+        self._sending: asyncio.Task[None] | None = None
+
+    async def execute_command(self, *args: Any, **_options: Any) -> Any:
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._asked.append((args, answer))
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send())
+        return await answer
+
+    async def _send(self) -> None:
+        while self._asked:
+            batch = [self._asked.popleft() for _ in range(min(len(self._asked), _TOGETHER))]
+            # Whoever is gone was let in already.
+            batch = [(args, answer) for args, answer in batch if not answer.done()]
+            try:
+                found = await self._answers([args for args, _ in batch])
+            except (redis.RedisError, OSError) as error:
+                found = [error] * len(batch)
+            for (_, answer), result in zip(batch, found, strict=True):
+                if answer.done():
+                    continue
+                if isinstance(result, Exception):
+                    answer.set_exception(result)
+                else:
+                    answer.set_result(result)
+
+    async def _answers(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        if len(commands) == 1:
+            return [await super().execute_command(*commands[0])]  # type: ignore[no-untyped-call]
+        pipe = self.pipeline(transaction=False)
+        for command in commands:
+            pipe.execute_command(*command)
+        return await pipe.execute(raise_on_error=False)
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.gather(self._sending, return_exceptions=True)
+        await self.aclose()
+
+
+class _Store(storage.RedisStorage):
+    """The library's storage over a client that is given."""
+
+    def configure_bridge(self) -> None:
+        client: Any = self.options["client"]
+        bridge: Any = self.bridge
+        bridge.storage = client
+        bridge.connection_getter = lambda _readonly: client
+
+
 class Allowances:
     """Counts requests; `take` never raises and never takes longer than `limit_timeout_seconds`."""
 
     def __init__(self, group: settings.Redis) -> None:
         self._seconds = group.limit_timeout_seconds
         # Explicit throughout: redis-py 8 would retry ten times, also after timeouts, and wait five seconds each time.
-        self._pool = aioredis.ConnectionPool.from_url(
+        client: Any = _Together.from_url(
             group.url.reveal(),
             db=contract.REDIS_REST_DATABASE,
             protocol=2,
             retry=Retry(NoBackoff(), 0),
             socket_timeout=self._seconds,
             socket_connect_timeout=self._seconds,
-            max_connections=_CONNECTIONS,
         )
-        # Fair, as redis-py's blocking pool is not: there, whoever gives a connection back may take it again at once,
-        # and under load some wait until their time is over.
-        self._turns = asyncio.Semaphore(_CONNECTIONS)
-        # The address goes unread where a pool is given; typed for the options of other clients.
-        store = storage.RedisStorage(
-            "async+redis://", implementation="redispy", key_prefix=_PREFIX,
-            connection_pool=self._pool,  # type: ignore[arg-type]
-        )  # fmt: skip
+        self._client: _Together = client
+        # The address goes unread, since the client is there.
+        store = _Store("async+redis://", implementation="redispy", key_prefix=_PREFIX, client=client)
         # Its windows are measured by Redis's clock alone, and a client costs two numbers, not one for each request.
         self._limiter = strategies.SlidingWindowCounterRateLimiter(store)
         self._pause_seconds = 0.0
@@ -124,7 +180,7 @@ class Allowances:
     async def _asked(self, policy: Policy, client: str) -> Allowance | None:
         asked_at = monotonic()
         try:
-            async with asyncio.timeout(self._seconds), self._turns:
+            async with asyncio.timeout(self._seconds):
                 allowed = await self._limiter.hit(policy.item, policy.name, client)
                 reset_at, remaining = await self._limiter.get_window_stats(policy.item, policy.name, client)
         except (redis.RedisError, OSError, TimeoutError) as error:
@@ -156,4 +212,4 @@ class Allowances:
 
     async def close(self) -> None:
         """Let go of all connections."""
-        await self._pool.aclose()
+        await self._client.close()
