@@ -19,9 +19,12 @@ _PROFILE_MAX_BYTES: Final = 1024 * 1024
 #: Scans of one JPEG. Encoders write a dozen; each goes over the whole picture again, also where it has a few bytes:
 #: at 50 million pixels some 35 ms, measured, and 200 KB can hold thousands.
 _SCANS_MOST: Final = 64
-#: Segments of one JPEG: a profile has at most 255, extended XMP as many as 64 KiB go into the file. Pillow takes
-#: microseconds for each, and one may be four bytes long.
-_SEGMENTS_MOST: Final = 4096
+#: Segments of one JPEG or chunks of one PNG: Pillow takes microseconds for each, which has four bytes or twelve. An
+#: encoder that writes a kilobyte a chunk stays below it up to the largest picture that is fetched by default.
+_PARTS_MOST: Final = 16_384
+#: Bytes between two segments, which Pillow steps over one by one.
+_FILL_MOST_BYTES: Final = 4096
+_PNG_MAGIC_BYTES, _PNG_CHUNK_BYTES = 8, 12
 #: A marker that ends a scan's data: no stuffed zero, no restart, no fill byte (ITU-T T.81, B.1.1).
 _MARKER: Final = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 _EOI, _SOS, _MARKER_BYTES = 0xD9, 0xDA, 2
@@ -74,7 +77,7 @@ def decode(content: bytes, *, max_pixels: int) -> Picture:
 
     Raises:
         NotAnImageError: no format we take, or broken, or cut off.
-        TooLargeError: more than `max_pixels`, as its header says, or more scans or segments than any picture needs,
+        TooLargeError: more than `max_pixels`, as its header says, or more parts than any picture needs,
             before anything is decoded; or it needs more memory than there is.
     """
     name = sniff(content)
@@ -101,8 +104,8 @@ def decode(content: bytes, *, max_pixels: int) -> Picture:
 def _decoded(content: bytes, name: str, *, max_pixels: int) -> Picture:
     # Pillow raises from twice this on (DecompressionBombError); we check the header ourselves, once it is read.
     Image.MAX_IMAGE_PIXELS = max_pixels
-    if name == "JPEG":
-        _check_jpeg(content)
+    if name in _CHECKS:
+        _CHECKS[name](content)
     with Image.open(io.BytesIO(content), formats=[name]) as opened:
         width, height = opened.size
         if width < 1 or height < 1:
@@ -130,20 +133,35 @@ def _draft_size(width: int, height: int) -> tuple[int, int]:
 
 
 def _check_jpeg(content: bytes) -> None:
-    """Refuse a JPEG of more scans, or more segments, than any encoder writes: few bytes that cost much time.
+    """Refuse a JPEG of more scans, segments or fill bytes than any encoder writes: few bytes that cost much time.
 
     Segments are stepped over, so that no thumbnail or comment counts; what follows the first picture's end does not.
     """
     scans, at = 0, _MARKER_BYTES
-    for _ in range(_SEGMENTS_MOST):
+    for _ in range(_PARTS_MOST):
         marker = _MARKER.search(content, at)
         if marker is None or content[marker.end() - 1] == _EOI:
             return
+        if not scans and marker.start() - at > _FILL_MOST_BYTES:
+            raise TooLargeError(f"more than {_FILL_MOST_BYTES} bytes between two segments")
         scans += content[marker.end() - 1] == _SOS
         if scans > _SCANS_MOST:
             raise TooLargeError(f"more than {_SCANS_MOST} scans")
         at = marker.end() + int.from_bytes(content[marker.end() : marker.end() + 2], "big")
-    raise TooLargeError(f"more than {_SEGMENTS_MOST} segments")
+    raise TooLargeError(f"more than {_PARTS_MOST} segments")
+
+
+def _check_png(content: bytes) -> None:
+    """Refuse a PNG of more chunks than any encoder writes."""
+    at = _PNG_MAGIC_BYTES
+    for _ in range(_PARTS_MOST):
+        if at >= len(content) or content[at + 4 : at + 8] == b"IEND":
+            return
+        at += _PNG_CHUNK_BYTES + int.from_bytes(content[at : at + 4], "big")
+    raise TooLargeError(f"more than {_PARTS_MOST} chunks")
+
+
+_CHECKS: Final = {"JPEG": _check_jpeg, "PNG": _check_png}
 
 
 def _orientation(image: Image.Image) -> int:
