@@ -34,12 +34,11 @@ def main(
     console.print(f"chaos seed={seed}, logs in {folder / 'stack' / 'logs'}", soft_wrap=True)
     outcome = asyncio.run(run.carried_out(size, seed=seed, folder=folder))
     report.show(outcome, console)
-    failed = bool(outcome.violations) or outcome.recovered_seconds is None
-    if failed or keep:
+    if keep or not outcome.kept:
         console.print(f"kept: {folder}", soft_wrap=True)
     else:
         shutil.rmtree(folder)
-    sys.exit(int(failed))
+    sys.exit(0 if outcome.kept else 1)
 
 
 if __name__ == "__main__":

@@ -21,14 +21,14 @@ async def open_submissions(url: str) -> int:
     return int((await _fetch(url, f"SELECT count(*) AS open FROM submissions WHERE {_OPEN}"))[0]["open"])
 
 
-async def all_settled(url: str, *, seconds: float) -> float | None:
-    """Seconds until nothing is open, the database being up; None where something still is after so many."""
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
+async def all_settled(url: str, *, seconds: float) -> bool:
+    """Wait until nothing is open, the database being up; false where something still is after so many seconds."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
         if await open_submissions(url) == 0:
-            return time.monotonic() - began
+            return True
         await asyncio.sleep(_ASK_SECONDS)
-    return None
+    return False
 
 
 async def _fetch(url: str, query: str) -> list[dict[str, Any]]:

@@ -9,6 +9,9 @@ from rich.table import Table
 
 from chaos import audit, plans, records
 
+#: All must be settled so soon after the last blow.
+RECOVERY_SECONDS: Final = 90.0
+
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """One run: its plan, what was seen, what was counted. Times in seconds; `recovered` is None where it did not."""
@@ -22,6 +25,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     troubles: dict[str, int]
     run_seconds: float
     recovered_seconds: float | None
+
+    @property
+    def kept(self) -> bool:
+        """Whether every promise was."""
+        recovered = self.recovered_seconds is not None and self.recovered_seconds <= RECOVERY_SECONDS
+        return recovered and not self.violations
 
     @property
     def line(self) -> str:

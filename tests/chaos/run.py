@@ -13,7 +13,6 @@ import msgspec
 from cakegate.local import sample
 from chaos import audit, bakery, clients, evidence, exhibits, neighbours, plans, progress, records, report, strikes
 
-_RECOVERY_SECONDS: Final = 90.0
 _IDLE_SECONDS: Final = 10.0
 _QUIET_WAIT_SECONDS: Final = 30
 _PICTURE_SECONDS: Final = 0.2
@@ -111,7 +110,7 @@ class _Run:
                 await self._storm(customers, striker)
                 run_seconds = monotonic() - began
                 await asyncio.gather(*(stack.ready(name) for name in stack.names))
-                settled = await evidence.all_settled(stack.stack.database_url, seconds=_RECOVERY_SECONDS)
+                settled = await evidence.all_settled(stack.stack.database_url, seconds=report.RECOVERY_SECONDS)
                 recovered = monotonic() - striker.last_at if settled else None
             seen = await self._see(stack, customers)
         finally:

@@ -16,6 +16,5 @@ async def test_a_stack_that_is_killed_before_a_lying_upstream_keeps_its_promises
 
     printed = io.StringIO()
     report.show(outcome, Console(file=printed, width=160))
-    assert [] == outcome.violations, printed.getvalue()
-    assert outcome.recovered_seconds is not None, printed.getvalue()
+    assert outcome.kept, printed.getvalue()
     assert "chaos seed=1: 40 submissions, 6 kills, 0 lost, 0 doubled, 0 resurrected" in outcome.line

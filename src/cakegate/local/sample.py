@@ -165,13 +165,16 @@ class Sample:
 
     async def _troubled_write(self, request: web.Request, handler: Any) -> web.StreamResponse:
         late_seconds = self.faults.late_seconds
+        try:
+            # Before any pause: aiohttp keeps the body with the request, also when the client is gone.
+            await request.read()
+        except ConnectionError:
+            return web.Response(status=400, text="Bad Request")
         await asyncio.sleep(self.faults.write_latency_seconds)
         if self._hit("late"):
-            await request.read()
             self._later(request, handler, late_seconds)
             return _cut(request)
         if self._hit("stall"):
-            await request.read()
             await asyncio.sleep(late_seconds)
         response: web.StreamResponse = await handler(request)
         if self._hit("drop_answer"):
@@ -183,7 +186,7 @@ class Sample:
         return _garbage() if self._hit("garbage") else response
 
     def _later(self, request: web.Request, handler: Any, seconds: float) -> None:
-        """Do a write after its client is gone. The body is read already; aiohttp keeps it with the request."""
+        """Do a write after its client is gone."""
 
         async def later() -> None:
             await asyncio.sleep(seconds)
