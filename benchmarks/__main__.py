@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("submission", "queue", "throughput", "load")
+NAMES = ("submission", "queue", "throughput", "load", "soak")
 
 if __name__ == "__main__":
     for name in [word for word in sys.argv[1:] if word in NAMES] or NAMES:

@@ -8,7 +8,8 @@ import contextlib
 import itertools
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -34,9 +35,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     retry_after: bool = False
     location: str | None = None
     cake_id: str | None = None
-
-
-Act = Callable[[], Awaitable[None]]
+    etag: str | None = None
 
 
 class Clients:
@@ -51,6 +50,8 @@ class Clients:
         self.answers: list[Answer] = []
         self.submissions: list[str] = []
         self.cakes: list[str] = []
+        #: Where they say that they come from, behind a proxy that is trusted; empty: they say nothing.
+        self.addresses: list[str] = []
 
     async def open_loop(self, act: Callable[[float], Awaitable[None]], *, rate: float, seconds: float) -> None:
         """Call `act` at random moments, `rate` a second on average, with how late each call is; wait for all to end."""
@@ -61,22 +62,32 @@ class Clients:
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 tasks.create_task(act(time.perf_counter() - due))
 
-    async def submit(self, late_seconds: float = 0.0, *, prefer: str | None = "", key: str | None = None) -> Answer:
-        """Submit a cake; with `prefer` empty, as the mix has it."""
+    async def mixed(self, late_seconds: float = 0.0) -> None:
+        """Submit a cake, and wait for its end or not as the mix has it."""
+        names, weights = zip(*_PREFERENCES, strict=True)
+        await self.submit(late_seconds, prefer=random.choices(names, weights)[0])
+
+    async def submit(
+        self,
+        late_seconds: float = 0.0,
+        *,
+        prefer: str | None = None,
+        key: str | None = None,
+        image_url: str = "",
+        name: str = "",
+    ) -> Answer:
+        """Submit a cake, with one picture after the other where none is named."""
         number = next(self._numbers)
         headers = {}
-        if prefer == "":
-            names, weights = zip(*_PREFERENCES, strict=True)
-            prefer = random.choices(names, weights)[0]
         if prefer:
             headers["Prefer"] = prefer
         if key:
             headers["Idempotency-Key"] = key
         body = {
-            "name": f"Cake {number}"[:30],
+            "name": name or f"Cake {number}",
             "comment": "One of many",
-            "imageUrl": self._pictures[number % len(self._pictures)],
-            "yumFactor": number % 5 + 1,
+            "imageUrl": image_url or self._pictures[number % len(self._pictures)],
+            "yumFactor": 1 if name else number % 5 + 1,
         }
         answer = await self.ask("POST", "/api/cakes", "submit", late_seconds, json=body, headers=headers)
         if answer.location and "/submissions/" in answer.location:
@@ -95,15 +106,19 @@ class Clients:
         else:
             await self.ask("GET", "/api/cakes?limit=10", "list", late_seconds)
 
-    async def ask(self, method: str, path: str, kind: str, late_seconds: float = 0.0, **options: object) -> Answer:
+    async def ask(self, method: str, path: str, kind: str, late_seconds: float = 0.0, **options: Any) -> Answer:
         """One request, its answer read to the end and kept."""
+        given = options.pop("headers", {})
+        if self.addresses:
+            given = {**given, "X-Forwarded-For": random.choice(self.addresses)}
         started = time.perf_counter()
-        status, headers, body = BROKEN, {}, b""
+        status, body = BROKEN, b""
+        headers: Mapping[str, str] = {}
         with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
             url = self._running.addresses.gateway_url + path
-            async with self._http.request(method, url, **options) as response:  # type: ignore[arg-type]
+            async with self._http.request(method, url, headers=given, **options) as response:
                 body = await response.read()
-                status, headers = response.status, dict(response.headers)
+                status, headers = response.status, response.headers
         answer = Answer(
             kind=kind,
             status=status,
@@ -112,10 +127,15 @@ class Clients:
             seconds=time.perf_counter() - started,
             retry_after="Retry-After" in headers,
             location=headers.get("Location"),
+            etag=headers.get("ETag"),
             cake_id=str(msgspec.json.decode(body)["id"]) if kind == "submit" and status == 201 else None,
         )
         self.answers.append(answer)
         return answer
+
+    def picture(self) -> str:
+        """The address of any of the pictures."""
+        return random.choice(self._pictures)
 
     def take(self) -> list[Answer]:
         """What was answered since the last call."""

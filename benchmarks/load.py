@@ -7,12 +7,9 @@ backlog drain. Ends with status 1 where a promise is broken: see `_promises`.
 
 import argparse
 import asyncio
-import re
 import statistics
 import sys
 import tempfile
-import time
-import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -20,13 +17,10 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import clients, pictures, stacks, trends, usage
+from benchmarks import backlogs, clients, pictures, stacks, trends, usage
 
-#: More requests than any client here sends: the limit is checked as ever and refuses nobody.
-GENEROUS = "600000/minute"
 _SAMPLE_SECONDS = 2.0
 _READS = ("list", "cake", "submission")
-_OPEN = ("pending", "judging", "accepted", "creating", "uncertain")
 #: How much slower reads may get, and how much more memory the second half of the load may hold than the first.
 _FACTOR = 3.0
 _MEMORY_SHARE, _MEMORY_SLACK_BYTES = 0.10, 8 * 2**20
@@ -46,8 +40,8 @@ def main() -> None:
         with stacks.running(
             Path(folder),
             GATEWAY_MAX_PENDING=str(options.max_pending),
-            GATEWAY_READ_RATE=GENEROUS,
-            GATEWAY_WRITE_RATE=GENEROUS,
+            GATEWAY_READ_RATE=backlogs.GENEROUS,
+            GATEWAY_WRITE_RATE=backlogs.GENEROUS,
         ) as running:
             found = asyncio.run(_measure(running, options))
     sys.exit(_report(found, options))
@@ -73,71 +67,27 @@ async def _measure(running: stacks.Running, options: argparse.Namespace) -> Foun
     names += pictures.written(running.pictures, pictures.OTHER, size=pictures.PHOTO, count=8)
     found = Found()
     async with clients.connected(running, names) as crowd:
-        await _some_cakes(crowd)
-        found.capacity = await _capacity(running, crowd, options.calibrate)
-        await _drained(running)
+        await backlogs.warm(crowd)
+        found.capacity = await backlogs.capacity(running, crowd, options.calibrate)
+        await backlogs.drained(running)
         before = sum(running.states().values())
         crowd.take()
         await crowd.open_loop(crowd.read, rate=options.reads, seconds=options.quiet)
         found.quiet = crowd.take()
         watching = asyncio.create_task(_watch(running, found))
         await asyncio.gather(
-            crowd.open_loop(_submits(crowd), rate=options.times * found.capacity, seconds=options.seconds),
+            crowd.open_loop(crowd.mixed, rate=options.times * found.capacity, seconds=options.seconds),
             crowd.open_loop(crowd.read, rate=options.reads, seconds=options.seconds),
         )
         watching.cancel()
         await asyncio.wait({watching})
         found.loaded = crowd.take()
-        found.backlog = sum(count for state, count in running.states().items() if state in _OPEN)
-        found.drain_seconds = await _drained(running)
+        found.backlog = sum(count for state, count in running.states().items() if state in backlogs.OPEN)
+        found.drain_seconds = await backlogs.drained(running)
         found.states = running.states()
         found.rows = sum(found.states.values()) - before
     found.load_average = usage.load_average()
     return found
-
-
-def _submits(crowd: clients.Clients):
-    async def submit(late_seconds: float) -> None:
-        await crowd.submit(late_seconds)
-
-    return submit
-
-
-async def _some_cakes(crowd: clients.Clients) -> None:
-    """So that there is something to read: and all is warm."""
-    for _ in range(20):
-        await crowd.submit(prefer="wait=30")
-
-
-async def _capacity(running: stacks.Running, crowd: clients.Clients, count: int) -> float:
-    """Judged submissions a second, with a backlog and nothing else to do."""
-    places = asyncio.Semaphore(16)
-
-    async def submit() -> None:
-        async with places:
-            await crowd.submit(prefer="respond-async")
-
-    await asyncio.gather(*(submit() for _ in range(count)))
-    before, started = _judged(running), time.perf_counter()
-    # The last few are judged by a worker that is not full any more.
-    while running.states().get("pending", 0) > 8:  # noqa: ASYNC110 - another process
-        await asyncio.sleep(0.1)
-    return (_judged(running) - before) / (time.perf_counter() - started)
-
-
-def _judged(running: stacks.Running) -> float:
-    with urllib.request.urlopen(running.addresses.metrics_urls["worker"], timeout=10) as response:
-        text = response.read().decode()
-    return sum(float(value) for value in re.findall(r"^cakegate_verdicts_total\{[^}]*\} (\S+)$", text, re.MULTILINE))
-
-
-async def _drained(running: stacks.Running) -> float:
-    """Seconds until every submission has ended or waits for a person."""
-    started = time.perf_counter()
-    async with asyncio.timeout(1800):
-        while any(count for state, count in running.states().items() if state in _OPEN):  # noqa: ASYNC110 - see above
-            await asyncio.sleep(0.25)
-    return time.perf_counter() - started
 
 
 async def _watch(running: stacks.Running, found: Found) -> None:
@@ -193,7 +143,7 @@ def _promises(found: Found, options: argparse.Namespace) -> list[tuple[str, bool
             found.pending_most <= options.max_pending + 2 * options.times * found.capacity,
         ),
         ("memory is flat", not any(_grew(values) for values in found.memory.values())),
-        ("the backlog drains", not any(found.states.get(state) for state in _OPEN)),
+        ("the backlog drains", not any(found.states.get(state) for state in backlogs.OPEN)),
     ]
 
 
