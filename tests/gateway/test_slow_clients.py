@@ -8,6 +8,8 @@ from time import perf_counter
 import httpx
 import msgspec
 import pytest
+import structlog
+from prometheus_client import REGISTRY
 
 from cakegate import settings
 from cakegate.gateway import app, wiring
@@ -200,3 +202,30 @@ async def test_an_address_longer_than_the_server_reads_is_414(config):
         writer.write(b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: g\r\n\r\n")
         assert b"HTTP/1.1 414 " == (await said(reader))[:13]
         writer.close()
+
+
+async def test_a_client_that_hangs_up_gives_its_place_in_the_waiting_room_back(config):
+    body = b'{"name": "Lemon tart", "comment": "Of lemon", "imageUrl": "http://p.example/l", "yumFactor": 3}'
+    head = b"POST /api/cakes HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\nPrefer: wait=30\r\n"
+    before = waiters()
+    with structlog.testing.capture_logs() as logged:
+        async with gateway_on_a_port(config) as port:
+            _, writer = await connected(port)
+            writer.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            await until(lambda: waiters() == before + 1)
+            writer.close()
+            await until(lambda: waiters() == before)
+
+    assert [] == [line["event"] for line in logged if line["event"] == "request.failed"]
+
+
+def waiters() -> float:
+    return REGISTRY.get_sample_value("cakegate_waiters") or 0.0
+
+
+async def until(condition) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came true")

@@ -1,7 +1,9 @@
 """Taking a submission in: into Postgres for certain, onto the queue if Redis will, then a wait for its end."""
 
 import asyncio
+import contextlib
 import uuid
+from collections.abc import Awaitable, Callable, Iterator
 from time import monotonic
 from typing import Final
 
@@ -30,9 +32,9 @@ class Acceptor:
         self._counted_at = -_COUNT_SECONDS
 
     async def accept(
-        self, draft: cakes.CakeDraft, *, key: str | None, wait: preferences.Wait
+        self, draft: cakes.CakeDraft, *, key: str | None, wait: preferences.Wait, gone: Callable[[], Awaitable[None]]
     ) -> answers.Answer | problems.Problem:
-        """Accept a checked cake, and wait for its end as long as was asked.
+        """Accept a checked cake, and wait for its end as long as was asked, or until the client is `gone`.
 
         Raises:
             Overloaded, DatabaseUnavailable: nothing was taken in.
@@ -54,7 +56,7 @@ class Acceptor:
         if inserted.fresh:
             metrics.ACCEPTED.labels(new.source).inc()
             _log.info("submission.accepted", submission_id=str(inserted.submission.id))
-        return await self._finish(inserted, until=until, waits=wait.seconds > 0)
+        return await self._finish(inserted, until=until, gone=gone if wait.seconds > 0 else None)
 
     async def _is_full(self) -> bool:
         """Whether more submissions wait for workers and writer than we promise to hold."""
@@ -90,18 +92,21 @@ class Acceptor:
             _log.exception("submission.outcome_unknown", submission_id=str(new.id))
             raise errors.OutcomeUnknown(new.id) from error
 
-    async def _finish(self, inserted: rows.Inserted, *, until: float, waits: bool) -> answers.Answer | problems.Problem:
+    async def _finish(
+        self, inserted: rows.Inserted, *, until: float, gone: Callable[[], Awaitable[None]] | None
+    ) -> answers.Answer | problems.Problem:
         found = inserted.submission
         if found.state in submissions.SETTLED:
             return answers.to_post(found)
-        if not waits:
+        if gone is None:
             await self._enqueue(inserted, reply_to=None)
             return answers.to_post(found)
         with self._gate.room.ticket(found.id) as ticket:
             await self._enqueue(inserted, reply_to=self._gate.room.address if ticket else None)
             if ticket is None:
                 return answers.to_post(found)
-            return answers.to_post(await self._end(found, ticket, until=until))
+            with _leaving(ticket, gone):
+                return answers.to_post(await self._end(found, ticket, until=until))
 
     async def _enqueue(self, inserted: rows.Inserted, *, reply_to: str | None) -> None:
         """Redis is only asked: what it does not take, the sweeper brings."""
@@ -141,3 +146,18 @@ class Acceptor:
         except errors.DatabaseUnavailable as error:
             _log.warning("submission.not_read", submission_id=str(known.id), error=str(error))
             return known
+
+
+@contextlib.contextmanager
+def _leaving(ticket: waiting.Ticket, gone: Callable[[], Awaitable[None]]) -> Iterator[None]:
+    """Give the place up when the client goes: whoever asks and hangs up, again and again, must not fill the room."""
+
+    async def watch() -> None:
+        await gone()
+        ticket.leave()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()

@@ -27,14 +27,20 @@ class Ticket:
     def __init__(self, room: "Room") -> None:
         self._room = room
         self._news = asyncio.Event()
+        self._left = False
 
     def call(self) -> None:
         """There may be news."""
         self._news.set()
 
+    def leave(self) -> None:
+        """Wait no longer: nobody is there to be told."""
+        self._left = True
+        self._news.set()
+
     async def news(self, *, until: float) -> bool:
-        """Wait for the next news; false when the time (of the loop's clock) has come, or the room closes."""
-        if self._room.closed:
+        """Wait for the next news; false when the time (of the loop's clock) has come, `leave` or the room closes."""
+        if self._is_over():
             return False
         try:
             async with asyncio.timeout_at(until):
@@ -42,7 +48,10 @@ class Ticket:
         except TimeoutError:
             return False
         self._news.clear()
-        return not self._room.closed
+        return not self._is_over()
+
+    def _is_over(self) -> bool:
+        return self._left or self._room.closed
 
 
 class Room:
