@@ -87,7 +87,7 @@ bench: $(BENCH_STAMP) ## Run the benchmarks (minutes; figures depend on the mach
 
 .PHONY: bench-smoke
 bench-smoke: $(BENCH_STAMP) ## Run each benchmark once at its smallest, so that none rots
-	$(BIN)/pytest -m bench tests/benchmarks $(ARGS)
+	$(BIN)/pytest -m bench tests/measuring $(ARGS)
 
 .PHONY: load
 load: $(DEV_STAMP) ## Offer the whole stack twice what it can judge, and hold it to its promises (4 minutes)
