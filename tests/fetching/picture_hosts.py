@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpcore
@@ -60,7 +61,7 @@ class Host:
 
 
 @contextlib.asynccontextmanager
-async def hosted() -> AsyncIterator[Host]:
+async def hosted(tls: ssl.SSLContext | None = None) -> AsyncIterator[Host]:
     host = Host()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -69,7 +70,7 @@ async def hosted() -> AsyncIterator[Host]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
     host.port = server.sockets[0].getsockname()[1]
     try:
         yield host
@@ -98,6 +99,9 @@ class CountedStream(httpcore.AsyncNetworkStream):
 
     async def aclose(self):
         await self._stream.aclose()
+
+    async def start_tls(self, *arguments, **named):
+        return CountedStream(await self._stream.start_tls(*arguments, **named), self._internet)
 
     def get_extra_info(self, info):
         return self._stream.get_extra_info(info)

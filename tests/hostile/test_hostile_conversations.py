@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import socket
+import ssl
 
 import conversations
 import httpcore
@@ -228,6 +229,33 @@ async def test_a_resolver_in_trouble_is_worth_another_try(internet, fetcher, num
 
     with pytest.raises(errors.PictureUnreachable):
         await fetcher.fetch("http://cakes.example/a.jpg")
+
+
+def nameless(purpose):
+    """TLS without certificates, which nobody has to make or trust: anonymous Diffie-Hellman, over elliptic curves."""
+    context = ssl.SSLContext(purpose)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("AECDH-AES256-SHA:@SECLEVEL=0")
+    if purpose is ssl.PROTOCOL_TLS_CLIENT:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+async def test_what_comes_through_tls_is_counted_as_well():
+    async with hosted(nameless(ssl.PROTOCOL_TLS_SERVER)) as host:
+        internet = Internet()
+        internet.names, internet.listening = {"cakes.example": [[HERE]]}, {(HERE, 443): host.port}
+        fetcher = internet.fetcher()
+        fetcher._transport._pool._ssl_context = nameless(ssl.PROTOCOL_TLS_CLIENT)
+        host.answer("/a.jpg", PICTURE)
+        host.answers["/b.jpg"] = b"HTTP/1.1 100 Continue\r\n\r\n" * 100_000
+
+        assert PICTURE == (await fetcher.fetch("https://cakes.example/a.jpg")).content
+        with pytest.raises(errors.PictureTooLarge, match="mostly not content"):
+            await fetcher.fetch("https://cakes.example/b.jpg")
+
+        assert internet.received_bytes < conversations.SLACK_BYTES + 2 * conversations.READ_BYTES
+        await fetcher.close()
 
 
 class CancelsOnConnect(Internet):
