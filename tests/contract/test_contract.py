@@ -84,10 +84,12 @@ def _with_key(drawn) -> st.SearchStrategy:
 
 
 def name_known(case, stage) -> None:
-    made = {"submission_id": stage.submissions, "cake_id": [str(number) for number in range(1, stages.CAKES)]}
+    # Cakes that were there before have no picture.
+    others = [] if case.path.endswith("/image") else [str(number) for number in range(1, stages.CAKES)]
+    made = {"submission_id": stage.submissions, "cake_id": stage.cakes + others}
     for parameter, text in _KNOWN.items():
         value = str((case.path_parameters or {}).get(parameter, ""))
-        known = stage.cakes + made[parameter] if parameter == "cake_id" else made[parameter]
+        known = made[parameter]
         if value.startswith(text[:-2]) and known:
             case.path_parameters[parameter] = known[int(value.removeprefix(text[:-2])) % len(known)]
 
