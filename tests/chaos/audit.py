@@ -24,6 +24,7 @@ class Kind(enum.StrEnum):
     UNEARNED = "unearned"
     LEFT_OVER = "left over"
     LEAKED = "leaked"
+    STUCK = "stuck"
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +165,7 @@ def _true_words(case: _Case) -> Iterator[Violation]:
             yield Violation(kind=Kind.LOST, subject=subject, text=f"was never answered: {last}")
 
 
+_NO_CAKE: Final = frozenset({"not-a-cake", "rejected-by-person"})
 #: What a row must be where a POST got this status; None: anything.
 _STATE_OF: Final = {200: None, 202: None, 422: "rejected", 502: "failed"}
 
@@ -180,7 +182,7 @@ def _untruth(case: _Case, told: Told, attempt: Attempt, requests: set[str | None
     if attempt.status == 201:
         return _untrue_cake(case, told, attempt, row)
     known = attempt.status in _STATE_OF and _STATE_OF[attempt.status] in {None, row.state}
-    reasoned = attempt.status != 422 or (attempt.problem == "not-a-cake") == (row.reason == "not-a-cake")
+    reasoned = attempt.status != 422 or (attempt.problem == "not-a-cake") == (row.reason in _NO_CAKE)
     return None if known and reasoned else f"{attempt}, but it is {row.state} ({row.reason})"
 
 
@@ -234,23 +236,28 @@ def _fair(case: _Case) -> Iterator[Violation]:
         if row.decoder_deaths or row.reason == "poison":
             yield _about(row, Kind.UNEARNED, f"{row.decoder_deaths} deaths of a child count against it")
         state, reason = case.seen.quiet[row.picture]
-        if state == "created":
-            fair = row.state in {"created", "uncertain"} or (row.state, row.reason) == ("failed", "upstream-absent")
-        else:
-            fair = (state, reason) == (row.state, row.reason)
-        unsettled = row.state in {"pending", "judging", "accepted", "creating"}
-        if not fair and not unsettled:
+        if not _is_fair(row, state, reason):
             yield _about(
                 row, Kind.UNEARNED, f"is {row.state} ({row.reason}); {row.picture} alone is {state} ({reason})"
             )
 
 
+def _is_fair(row: Row, state: str, reason: str | None) -> bool:
+    """Whether a row may be as it is, its picture being judged so alone. What has not ended is not judged here."""
+    decided = any(" by person:" in step for step in row.history)
+    if decided and row.reason == "rejected-by-person":
+        return True
+    if state == "created" or decided:
+        return row.state not in {"rejected", "review", "failed"} or row.reason == "upstream-absent"
+    return (state, reason) == (row.state, row.reason) or row.state in {"pending", "judging"}
+
+
 def _clean(case: _Case) -> Iterator[Violation]:
-    """Nothing is left over, and nobody saw a marker."""
-    for each in case.seen.left_over:
-        yield Violation(kind=Kind.LEFT_OVER, subject=each.partition(":")[0], text=each)
-    for leak in case.seen.leaks:
-        yield Violation(kind=Kind.LEAKED, subject="marker", text=leak)
+    """Nothing is left over, nobody saw a marker, and whatever was struck came back."""
+    seen = case.seen
+    for kind, texts in ((Kind.LEFT_OVER, seen.left_over), (Kind.LEAKED, seen.leaks), (Kind.STUCK, seen.stuck)):
+        for text in texts:
+            yield Violation(kind=kind, subject=text.partition(" ")[0], text=text)
 
 
 _CHECKS: Final[tuple[Callable[[_Case], Iterator[Violation]], ...]] = (

@@ -70,7 +70,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything. `quiet` is how each picture was judged before the first blow: its state and reason."""
+    """Everything. `quiet` is how each picture was judged before the first blow: its state and reason.
+
+    `leaks` are answers with a marker in them, `left_over` processes and messages, `stuck` what did not get ready again.
+    """
 
     told: list[Told]
     changes: list[Change]
@@ -79,3 +82,4 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     quiet: dict[str, tuple[str, str | None]]
     leaks: list[str] = []
     left_over: list[str] = []
+    stuck: list[str] = []

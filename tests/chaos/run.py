@@ -11,7 +11,20 @@ from typing import Any, Final
 import msgspec
 
 from cakegate.local import sample
-from chaos import audit, bakery, clients, evidence, exhibits, neighbours, plans, progress, records, report, strikes
+from chaos import (
+    audit,
+    bakery,
+    clients,
+    evidence,
+    exhibits,
+    neighbours,
+    plans,
+    progress,
+    records,
+    report,
+    staff,
+    strikes,
+)
 
 _IDLE_SECONDS: Final = 10.0
 _QUIET_WAIT_SECONDS: Final = 30
@@ -105,14 +118,18 @@ class _Run:
         try:
             await self._judge_quietly(customers)
             others = neighbours.Neighbours(self._upstream, seed=self._plan.seed)
-            async with _meanwhile(others.live(), neighbours.delete_what_is_listed(customers, seed=self._plan.seed)):
+            async with _meanwhile(
+                others.live(),
+                neighbours.delete_what_is_listed(customers, seed=self._plan.seed),
+                staff.decide(stack.stack.database_url, seed=self._plan.seed),
+            ):
                 began = monotonic()
                 await self._storm(customers, striker)
                 run_seconds = monotonic() - began
                 await asyncio.gather(*(stack.ready(name) for name in stack.names))
                 settled = await evidence.all_settled(stack.stack.database_url, seconds=report.RECOVERY_SECONDS)
                 recovered = monotonic() - striker.last_at if settled else None
-            seen = await self._see(stack, customers)
+            seen = msgspec.structs.replace(await self._see(stack, customers), stuck=striker.stuck)
         finally:
             await customers.close()
         return report.Outcome(

@@ -14,12 +14,16 @@ _SLACK: Final = 5
 
 
 class Striker:
-    """Carries out the strikes; `struck` counts them, `back_seconds` has how long each target needed to be ready."""
+    """Carries out the strikes; `struck` counts them, `back_seconds` has how long each target needed to be ready.
+
+    `stuck` says which did not get ready at all.
+    """
 
     def __init__(self, stack: bakery.Bakery, moving: progress.Progress) -> None:
         self.struck: Counter[tuple[plans.Target, plans.Blow]] = Counter()
         self.back_seconds: dict[tuple[plans.Target, plans.Blow], float] = {}
         self.last_at = monotonic()
+        self.stuck: list[str] = []
         self._stack = stack
         self._moving = moving
         self._recovering: set[asyncio.Task[None]] = set()
@@ -35,7 +39,7 @@ class Striker:
 
     async def _strike(self, strike: plans.Strike) -> None:
         if not strike.early:
-            await self._stack.ready(strike.target)
+            await self._ready(strike.target)
         if strike.blow is plans.Blow.FREEZE:
             process = await self._stack.freeze(strike.target)
             self._follow(strike, frozen=process)
@@ -44,13 +48,19 @@ class Striker:
             self._follow(strike, frozen=None)
         self.struck[strike.target, strike.blow] += 1
 
+    async def _ready(self, target: plans.Target) -> None:
+        try:
+            await self._stack.ready(target)
+        except TimeoutError as error:
+            self.stuck.append(str(error))
+
     def _follow(self, strike: plans.Strike, *, frozen: "asyncio.subprocess.Process | None") -> None:
         async def recover() -> None:
             if frozen is not None:
                 await asyncio.sleep(strike.seconds)
                 self._stack.thaw(strike.target, frozen)
             self.last_at = began = monotonic()
-            await self._stack.ready(strike.target)
+            await self._ready(strike.target)
             kind = (strike.target, strike.blow)
             self.back_seconds[kind] = max(self.back_seconds.get(kind, 0.0), monotonic() - began)
 

@@ -209,7 +209,32 @@ def test_an_end_that_its_picture_did_not_earn_is_found(row):
     assert {Kind.UNEARNED} == kinds(seen(row=row, attempts=[accepted], ledger=[], final=row.state))
 
 
-def test_leases_processes_and_markers_that_got_out_are_found():
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        (changed(), set()),
+        (changed(state="rejected", reason="rejected-by-person", upstream_id=None), set()),
+        (changed(state="failed", reason="upstream-absent", upstream_id=None), set()),
+        (changed(state="rejected", reason="not-a-cake", upstream_id=None), {Kind.UNEARNED}),
+    ],
+)
+def test_what_a_person_decided_is_as_they_decided(row, found):
+    row = msgspec.structs.replace(row, history=["review → accepted by person:staff"])
+    accepted = records.Attempt(request_id="order-1/0", status=202, submission=ID)
+    ledger = LEDGER if row.state == "created" else []
+    quiet = {"cake-1.jpg": ("review", "doubtful")}
+
+    assert found == kinds(seen(row=row, attempts=[accepted], ledger=ledger, final=row.state, quiet=quiet))
+
+
+def test_what_nobody_decided_stays_in_review():
+    quiet = {"cake-1.jpg": ("review", "doubtful")}
+
+    assert {Kind.UNEARNED} == kinds(seen(quiet=quiet))
+
+
+def test_leases_processes_markers_that_got_out_and_what_never_came_back_are_found():
     assert {Kind.LEFT_OVER} == kinds(seen(row=changed(leased=True)))
     assert {Kind.LEFT_OVER} == kinds(seen(left_over=["17 cakegate"]))
+    assert {Kind.STUCK} == kinds(seen(stuck=["writer did not get ready within 60 s"]))
     assert {Kind.LEAKED} == kinds(seen(leaks=["GET /api/cakes: #cakegate="]))
