@@ -105,6 +105,14 @@ async def test_an_allowed_entry_is_for_exactly_its_host_and_port():
     assert [("10.0.0.1", 9000), ("::1", 8900), ("10.1.1.1", 80)] == backend._backend.called
 
 
+async def test_an_allowed_name_that_is_not_there_may_come_back():
+    async def resolve(name, port):
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    with pytest.raises(httpcore.ConnectError):
+        await guarded(resolve, "minio.cakes.svc:9000").connect_tcp("minio.cakes.svc", 9000)
+
+
 async def test_a_unix_socket_is_refused():
     with pytest.raises(errors.PictureNotAllowed):
         await guarded(None).connect_unix_socket("/var/run/docker.sock")

@@ -111,25 +111,22 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         allowed = self._allows(host, port)
         if not allowed and port not in _PORTS:
             raise errors.PictureNotAllowed(f"port {port} of {host}")
-        found = [host] if _is_literal(host) else await self._resolved(host, port)
+        try:
+            found = [host] if _is_literal(host) else await self._resolve(host, port)
+        except UnicodeError as error:
+            raise errors.PictureNotAllowed(f"{host} is no name: {error}") from error
+        except OSError as error:
+            if not allowed and isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_NAME:
+                # The same answer as for a name of the inside, and as soon: or else a stranger could ask which names
+                # the resolver here knows.
+                raise errors.PictureNotAllowed(f"{host} has no address: {error}") from error
+            raise httpcore.ConnectError(f"{host} cannot be resolved: {error}") from error
         if not allowed:
             for text in found:
                 # One private address among public ones is enough: which one is tried is the client's luck.
                 if reason := _refusal(text):
                     raise errors.PictureNotAllowed(f"{host}: {reason}")
         return found
-
-    async def _resolved(self, host: str, port: int) -> list[str]:
-        try:
-            return await self._resolve(host, port)
-        except UnicodeError as error:
-            raise errors.PictureNotAllowed(f"{host} is no name: {error}") from error
-        except OSError as error:
-            if isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_NAME:
-                # The same answer as for a name of the inside, and as soon: or else a stranger could ask which names
-                # the resolver here knows.
-                raise errors.PictureNotAllowed(f"{host} has no address: {error}") from error
-            raise httpcore.ConnectError(f"{host} cannot be resolved: {error}") from error
 
     def _allows(self, host: str, port: int) -> bool:
         name = f"[{host}]" if ":" in host else host
