@@ -106,6 +106,8 @@ _WAITS: Final = (0.0, 0.4, 0.8, 1.6, 1.6)
 _TWIN_CHANCE: Final = 0.15
 #: Strikes begin when this share of the orders is sent and end at that one, so that what follows is recovery.
 _STRIKING: Final = (0.03, 0.97)
+#: How long a process stays frozen, in leases.
+_FREEZES: Final = (0.3, 1.3, 1.4)
 #: The chance that a blow falls on a process that is still starting, where the one before hit it too.
 _EARLY_CHANCE: Final = 0.25
 _KILLS: Final = (*((target, Blow.KILL) for target in Target), (Target.VALKEY, Blow.KILL_AND_EMPTY))
@@ -157,7 +159,7 @@ def _strikes(dice: random.Random, submissions: int, *, kills: int, freezes: int,
         blows.insert(dice.randint(0, len(blows)), (target, Blow.FREEZE))
     first, last = (int(submissions * share) for share in _STRIKING)
     # Evenly, give or take: those that fall together by chance leave nothing standing that could be struck.
-    gap = (last - first) / len(blows)
+    gap = (last - first) / max(1, len(blows))
     points = sorted(first + int((number + dice.random()) * gap) for number in range(len(blows)))
     return [
         Strike(
@@ -165,7 +167,7 @@ def _strikes(dice: random.Random, submissions: int, *, kills: int, freezes: int,
             target=target,
             blow=blow,
             early=dice.random() < _EARLY_CHANCE,
-            seconds=dice.choice((0.3, 1.3, 1.4)) * lease_seconds if blow is Blow.FREEZE else 0.0,
+            seconds=dice.choice(_FREEZES) * lease_seconds if blow is Blow.FREEZE else 0.0,
         )
         for after, (target, blow) in zip(points, blows, strict=True)
     ]
