@@ -133,7 +133,7 @@ async def test_each_class_of_trouble_ends_in_one_of_four_words(judged, host):
         row = await judged.of(address_of(what, host))
         while row.state is State.PENDING:
             row = await judged.again(row)
-        document, kind, detail, *_ = told(row)
+        document, kind, detail = told(row)[:3]
         found[name] = what, row.reason, document["imageProblem"]
 
         assert "image-unusable" == document["reason"]
