@@ -1,6 +1,7 @@
 """`python -m chaos`: a run at length. `SEED=n` replays a plan; exit status 1 where a promise was broken."""
 
 import asyncio
+import logging
 import random
 import shutil
 import sys
@@ -30,6 +31,8 @@ def main(
     folder = Path(tempfile.mkdtemp(prefix=f"cakegate-chaos-{seed}-"))
     # Postgres runs as another user where we are root, and must be able to pass through.
     folder.chmod(0o711)
+    # That connections break is what happens here.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 160)
     console.print(f"chaos seed={seed}, logs in {folder / 'stack' / 'logs'}", soft_wrap=True)
     outcome = asyncio.run(run.carried_out(size, seed=seed, folder=folder))
