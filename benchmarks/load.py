@@ -111,9 +111,16 @@ def _report(found: Found, options: argparse.Namespace) -> int:
         f"most pending {found.pending_most} (cap {options.max_pending}); backlog at the end {found.backlog}, drained "
         f"in {found.drain_seconds:.0f} s; ends: {dict(sorted(found.states.items()))}"
     )
-    broken = [promise for promise, kept in _promises(found, options) if not kept]
-    for promise, kept in _promises(found, options):
+    promises = _promises(found, options)
+    for promise, kept in promises:
         console.print(f"{'kept  ' if kept else 'BROKEN'}  {promise}")
+    broken = sum(not kept for _, kept in promises)
+    slower = ", ".join(f"{ratio:.2f}" for ratio in _ratios(found).values())
+    console.print(
+        f"load: {len(_writes(found))} submissions at {options.times:g} times {found.capacity:.1f}/s, {found.rows} "
+        f"taken in, drained in {found.drain_seconds:.0f} s; reads {slower} times as slow (p50, p95, p99); "
+        f"{broken} promises broken"
+    )
     return 1 if broken else 0
 
 

@@ -188,7 +188,10 @@ def _report(found: Found, options: argparse.Namespace) -> int:
     broken += [f"{found.states[state]} submissions are {state}" for state in backlogs.OPEN if found.states.get(state)]
     for complaint in broken:
         console.print(f"BROKEN  {complaint}")
-    console.print("nothing grew" if not broken else f"{len(broken)} broken")
+    console.print(
+        f"soak: {options.minutes:g} minutes, {total} requests, {sum(found.states.values())} submissions, "
+        f"{len(grown)} of {len(table.rows)} figures grew, {len(broken)} complaints"
+    )
     return 1 if broken else 0
 
 
