@@ -25,6 +25,7 @@ class Kind(enum.StrEnum):
     LEFT_OVER = "left over"
     LEAKED = "leaked"
     STUCK = "stuck"
+    UNFORESEEN = "unforeseen"
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):
@@ -253,9 +254,14 @@ def _is_fair(row: Row, state: str, reason: str | None) -> bool:
 
 
 def _clean(case: _Case) -> Iterator[Violation]:
-    """Nothing is left over, nobody saw a marker, and whatever was struck came back."""
+    """Nothing is left over, nobody saw a marker, whatever was struck came back, and nothing else fell."""
     seen = case.seen
-    for kind, texts in ((Kind.LEFT_OVER, seen.left_over), (Kind.LEAKED, seen.leaks), (Kind.STUCK, seen.stuck)):
+    for kind, texts in (
+        (Kind.LEFT_OVER, seen.left_over),
+        (Kind.LEAKED, seen.leaks),
+        (Kind.STUCK, seen.stuck),
+        (Kind.UNFORESEEN, seen.unforeseen),
+    ):
         for text in texts:
             yield Violation(kind=kind, subject=text.partition(" ")[0], text=text)
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import shutil
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from cakegate.local import stack, supervisor, up
 
 _READY_SECONDS = 60.0
 _ASK_SECONDS = 0.05
+_OURS = ("gateway", "worker", "writer", "scheduler")
+#: What our processes log of errors that no table knows.
+_BUGS = ("request.failed", "flow.failed")
 _LEFT_OVER_SECONDS = 10.0
 
 
@@ -24,6 +28,7 @@ class Bakery:
         self.stack = found
         self._watch = watch
         self._children: set[psutil.Process] = set()
+        self._killed: Counter[str] = Counter()
 
     @property
     def names(self) -> list[str]:
@@ -33,6 +38,7 @@ class Bakery:
     async def kill(self, name: str, *, empty: bool = False) -> None:
         """SIGKILL, the server's whole family where it is one; the supervisor starts it again. `empty`: without data."""
         process = await self._running(name)
+        self._killed[name] += 1
         self._signal(name, signal.SIGKILL)
         await process.wait()
         if empty:
@@ -79,6 +85,19 @@ class Bakery:
             for each in [head, *(family if name == "postgres" else [])]:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     each.send_signal(number)
+
+    def unforeseen(self) -> list[str]:
+        """Ends of our own processes that nobody caused, and errors in their logs that nobody expected.
+
+        Servers are left out: after a SIGKILL Postgres may have to try more than once.
+        """
+        found = []
+        for name in _OURS:
+            if (restarts := self._watch.children[name].restarts) != self._killed[name]:
+                found.append(f"{name} was killed {self._killed[name]} times and started again {restarts} times")
+            log = (self.folder / "logs" / f"{name}.log").read_text(encoding="utf-8")
+            found += [f"{name}: {line}" for line in log.splitlines() if any(event in line for event in _BUGS)]
+        return found
 
     def family(self) -> list[psutil.Process]:
         """Every process of the stack that is alive, those whose parent was killed among them."""

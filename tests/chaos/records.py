@@ -72,7 +72,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """Everything. `quiet` is how each picture was judged before the first blow: its state and reason.
 
-    `leaks` are answers with a marker in them, `left_over` processes and messages, `stuck` what did not get ready again.
+    `leaks` are answers with a marker in them, `left_over` processes and messages, `stuck` what did not get ready again,
+    `unforeseen` what died or failed without being struck.
     """
 
     told: list[Told]
@@ -83,3 +84,4 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     leaks: list[str] = []
     left_over: list[str] = []
     stuck: list[str] = []
+    unforeseen: list[str] = []

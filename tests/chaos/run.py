@@ -129,7 +129,9 @@ class _Run:
                 await asyncio.gather(*(stack.ready(name) for name in stack.names))
                 settled = await evidence.all_settled(stack.stack.database_url, seconds=report.RECOVERY_SECONDS)
                 recovered = monotonic() - striker.last_at if settled else None
-            seen = msgspec.structs.replace(await self._see(stack, customers), stuck=striker.stuck)
+            seen = msgspec.structs.replace(
+                await self._see(stack, customers), stuck=striker.stuck, unforeseen=stack.unforeseen()
+            )
         finally:
             await customers.close()
         return report.Outcome(

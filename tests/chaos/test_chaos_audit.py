@@ -237,4 +237,5 @@ def test_leases_processes_markers_that_got_out_and_what_never_came_back_are_foun
     assert {Kind.LEFT_OVER} == kinds(seen(row=changed(leased=True)))
     assert {Kind.LEFT_OVER} == kinds(seen(left_over=["17 cakegate"]))
     assert {Kind.STUCK} == kinds(seen(stuck=["writer did not get ready within 60 s"]))
+    assert {Kind.UNFORESEEN} == kinds(seen(unforeseen=["writer: flow.failed"]))
     assert {Kind.LEAKED} == kinds(seen(leaks=["GET /api/cakes: #cakegate="]))
