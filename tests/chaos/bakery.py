@@ -43,7 +43,8 @@ class Bakery:
         await process.wait()
         if empty:
             # In the same step of the loop that learned of its end: the supervisor cannot have started it again.
-            shutil.rmtree(self.folder / name / "appendonlydir")
+            with contextlib.suppress(FileNotFoundError):  # struck before it had made it again
+                shutil.rmtree(self.folder / name / "appendonlydir")
 
     async def freeze(self, name: str) -> "asyncio.subprocess.Process":
         """SIGSTOP; give the process back to `thaw`."""
