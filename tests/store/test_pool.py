@@ -33,15 +33,17 @@ async def test_a_database_that_is_away_is_said_so_within_the_wait(free_tcp_port)
 async def test_a_connection_that_ended_while_it_was_idle_is_given_to_nobody(database_url):
     group = settings.Database(url=settings.SecretUrl(database_url), pool_min=1, pool_max=1)
     db = await pool.Database.open(group, application_name="tests")
-    (before,) = await db.fetch("SELECT pg_backend_pid() AS pid")
-    with psycopg.connect(database_url, autocommit=True) as other:
-        # Waits until it is gone.
-        other.execute("SELECT pg_terminate_backend(%s, 5000)", [before["pid"]])
+    try:
+        (before,) = await db.fetch("SELECT pg_backend_pid() AS pid")
+        with psycopg.connect(database_url, autocommit=True) as other:
+            # Waits until it is gone.
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [before["pid"]])
 
-    (after,) = await db.fetch("SELECT pg_backend_pid() AS pid")
+        (after,) = await db.fetch("SELECT pg_backend_pid() AS pid")
 
-    assert before["pid"] != after["pid"]
-    await db.close()
+        assert before["pid"] != after["pid"]
+    finally:
+        await db.close()
 
 
 @pytest.fixture
