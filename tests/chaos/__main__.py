@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import click
+import structlog
 from rich.console import Console
 
 from chaos import report, run
@@ -33,6 +34,7 @@ def main(
     folder.chmod(0o711)
     # That connections break is what happens here.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 160)
     console.print(f"chaos seed={seed}, logs in {folder / 'stack' / 'logs'}", soft_wrap=True)
     outcome = asyncio.run(run.carried_out(size, seed=seed, folder=folder))
