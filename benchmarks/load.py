@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--reads", type=float, default=20, help="reads a second")
     parser.add_argument("--times", type=float, default=2, help="how many times the capacity is submitted")
     parser.add_argument("--calibrate", type=int, default=300, help="submissions that the capacity is measured with")
-    parser.add_argument("--max-pending", type=int, default=1500, help="rows that may wait; more get 503")
+    parser.add_argument("--max-pending", type=int, default=600, help="rows that may wait; more get 503")
     options, _ = parser.parse_known_args()
     with tempfile.TemporaryDirectory(prefix="cakegate-bench-") as folder:
         Path(folder).chmod(0o755)
