@@ -8,7 +8,7 @@ import msgspec
 import structlog
 import uvloop
 
-from cakegate import settings
+from cakegate import contract, settings
 from cakegate.adapters import logs, metrics, probes, queue, tether, upstream
 from cakegate.adapters.store import leadership, pool, schema
 from cakegate.domain import errors
@@ -54,6 +54,7 @@ async def _serve(config: settings.Settings) -> None:
             settler = settle.Settler(config, db, legacy)
         duties = Duties(sweeper=sweep.Sweeper(config.scheduler, db, work), settler=settler)
         readiness.ready()
+        await _await_schema(config.scheduler, db, stopping)
         await _stand(config.scheduler, db, duties, stopping)
         readiness.drain()
 
@@ -63,6 +64,20 @@ class Duties(msgspec.Struct, frozen=True, kw_only=True):
 
     sweeper: sweep.Sweeper
     settler: settle.Settler | None
+
+
+async def _await_schema(group: settings.Scheduler, db: pool.Database, stopping: asyncio.Event) -> None:
+    """Wait for the migration that runs beside our start: unlike the others, we work without being asked."""
+    while not stopping.is_set():
+        try:
+            found = await schema.current(db)
+        except errors.DatabaseUnavailable as error:
+            _log.warning("database.unavailable", error=str(error))
+        else:
+            if found is not None and found >= contract.SCHEMA_VERSION:
+                return
+            _log.info("schema.awaited", found=found, needed=contract.SCHEMA_VERSION)
+        await _pause(stopping, group.sweep_seconds)
 
 
 async def _stand(group: settings.Scheduler, db: pool.Database, duties: Duties, stopping: asyncio.Event) -> None:
