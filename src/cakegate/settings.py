@@ -20,7 +20,8 @@ from msgspec import Meta
 from cakegate import contract
 from cakegate.domain.errors import InvalidSettings
 
-MIB: Final = 1024 * 1024
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
 
 Seconds = Annotated[float, Meta(ge=0, le=86_400 * 366)]
 PositiveSeconds = Annotated[float, Meta(gt=0, le=86_400 * 366)]
@@ -89,7 +90,8 @@ class Gateway(Group, frozen=True, kw_only=True):
 
     host: Annotated[str, Meta(description="Address to listen on.")] = "0.0.0.0"  # noqa: S104
     port: Annotated[Port, Meta(description="Port of the public API.")] = contract.GATEWAY_PORT
-    max_body_bytes: Annotated[Bytes, Meta(description="Largest request body.")] = MIB
+    # The largest cake, each character escaped twice over, is 28 KB; and what is parsed holds up everybody else.
+    max_body_bytes: Annotated[Bytes, Meta(description="Largest request body.")] = 64 * KIB
     body_seconds: Annotated[PositiveSeconds, Meta(description="Time for a request body to come in.")] = 15.0
     keep_alive_seconds: Annotated[
         PositiveSeconds,
@@ -489,6 +491,14 @@ def _rule_deadline(settings: Settings) -> str | None:
     return None
 
 
+def _rule_write_max(settings: Settings) -> str | None:
+    """What we still wait for must not be proved absent meanwhile, and sent again."""
+    group = settings.upstream
+    if group.write_max_seconds < group.write_timeout_seconds:
+        return "CAKEGATE_UPSTREAM_WRITE_MAX_SECONDS: must not be below CAKEGATE_UPSTREAM_WRITE_TIMEOUT_SECONDS"
+    return None
+
+
 def _rule_thresholds(settings: Settings) -> str | None:
     group = settings.detector
     if 0 <= group.accept_threshold < group.review_threshold:
@@ -519,6 +529,7 @@ _RULES: Final[tuple[Callable[[Settings], str | None], ...]] = (
     _rule_allow,
     _rule_proxies,
     _rule_deadline,
+    _rule_write_max,
     _rule_thresholds,
     _rule_pool,
     _rule_waits,

@@ -33,7 +33,7 @@ class Shifting:
     async def page(self, skip, limit):
         self.asked += 1
         if self._chance.random() < self.lapses:
-            skip, limit = 0, 3  # somebody in between lost the query
+            skip, limit = 0, min(3, limit)  # somebody in between lost the query
         found = [dict(item) for item in self.items[skip : skip + min(limit, self.cap)]]
         for _ in range(self._chance.randint(0, self._changes)):
             self._change()
@@ -142,6 +142,27 @@ def test_the_end_is_found_though_the_last_item_goes_meanwhile():
         return await shifting.page(skip, limit)
 
     assert list(range(1, 26)) == run(ids(pages, 10))
+
+
+def test_an_api_without_pages_gives_its_whole_list():
+    shifting = Shifting(45, cap=100)
+
+    async def pages(skip, limit):
+        return await shifting.page(0, 100)
+
+    assert list(range(1, 46)) == run(ids(pages, 10))
+    assert 3 == shifting.asked
+
+
+def test_a_list_without_an_order_is_not_read_for_ever():
+    shifting = Shifting(45, cap=10)
+    chance = random.Random(1)
+
+    async def pages(skip, limit):
+        return chance.sample(shifting.items, 10)
+
+    with pytest.raises(errors.UpstreamBroken):
+        run(ids(pages, 10))
 
 
 @pytest.mark.parametrize(

@@ -48,10 +48,17 @@ class Bench:
 
     async def uncertain(self, row=None, *, marked=True, ripe=False):
         """`ripe`: sent so long ago that the upstream is done with it."""
+        if ripe and marked:
+            await self.witness()
         held = await self.claimed(row, marked=marked)
         if ripe:
             await self.db.execute("UPDATE submissions SET send_deadline_at = now() - interval '1 day'")
         return await creating.settle_uncertain(self.db, held, status=None, detail="cut", actor="w", timings={})
+
+    async def witness(self):
+        """A cake of ours that is there: without one no scan proves anything."""
+        if not await settling.living(self.db):
+            await self.created()
 
     async def created(self):
         held = await self.claimed()
@@ -154,7 +161,7 @@ async def test_what_was_deleted_through_us_before_it_was_found_is_not_made_again
     assert [0, 1] == await bench.rounds(2)
 
     found = await bench.get(row)
-    assert (State.CREATED, "1", "http://p.example/l.jpg") == (
+    assert (State.CREATED, "2", "http://p.example/l.jpg") == (
         found.state, found.upstream_id, found.cake["imageUrl"],
     )  # fmt: skip
     assert found.deleted_at is not None
@@ -219,6 +226,7 @@ async def test_one_cake_is_proposed_once_and_none_that_is_a_submission_s_own(ben
 
 async def test_a_person_is_told_that_nothing_like_it_was_found_and_no_more_scans_are_made_for_it(bench):
     row = await bench.uncertain(marked=False, ripe=True)
+    await bench.witness()
     await bench.rounds(2)
     bench.sample.faults = Faults(down=True)
 
@@ -261,8 +269,10 @@ async def test_a_delete_whose_answer_was_lost_is_settled_by_asking_for_the_cake(
             bench.db, row.upstream_id, marker=row.marker, item=row.cake, outcome=deletions.Outcome(outcome)
         )
 
-    assert 3 == await confirm.confirm(bench.db, bench.legacy, write_max_seconds=0)
-    assert 0 == await confirm.confirm(bench.db, bench.legacy, write_max_seconds=0)
+    confirmer = confirm.Confirmer(bench.db, bench.legacy, write_max_seconds=0)
+
+    assert 3 == await confirmer.round()
+    assert 0 == await confirmer.round()
 
     assert ["absent", "refused", "absent"] == [each.outcome for each in (await deletions.newest(bench.db))[::-1]]
     assert [True, False, True] == [(await bench.get(row)).deleted_at is not None for row in (gone, there, other)]
@@ -272,4 +282,69 @@ async def test_a_delete_that_may_still_be_on_its_way_is_left_alone(bench):
     row = await bench.created()
     await deletions.record(bench.db, row.upstream_id, marker=row.marker, item=row.cake)
 
-    assert 0 == await confirm.confirm(bench.db, bench.legacy, write_max_seconds=60)
+    assert 0 == await confirm.Confirmer(bench.db, bench.legacy, write_max_seconds=60).round()
+
+
+async def test_a_cake_that_the_upstream_cannot_show_keeps_up_no_other_deletion(bench, monkeypatch):
+    monkeypatch.setattr(confirm, "_BATCH", 1)
+    broken, gone = await bench.created(), await bench.created()
+    for row in (broken, gone):
+        await deletions.record(bench.db, row.upstream_id, marker=row.marker, item=row.cake)
+    bench.sample.cakes.delete(int(gone.upstream_id))
+    confirmer = confirm.Confirmer(bench.db, bench.legacy, write_max_seconds=0)
+
+    bench.sample.faults = Faults(error_share=1)
+    assert 0 == await confirmer.round()
+    bench.sample.faults = Faults()
+    assert 1 == await confirmer.round()
+
+    assert (await bench.get(gone)).deleted_at is not None
+
+
+@pytest.mark.parametrize("trouble", ["no cake was ever created", "fragments are dropped", "the list is empty"])
+async def test_a_scan_without_a_witness_proves_nothing(bench, trouble):
+    row = await bench.uncertain(ripe=trouble != "no cake was ever created")
+    await bench.db.execute("UPDATE submissions SET send_deadline_at = now() - interval '1 day'")
+    if trouble == "fragments are dropped":
+        bench.sample.cakes.replace(1, PLAIN)
+    elif trouble == "the list is empty":
+        bench.sample.cakes.delete(1)
+
+    assert [0, 0, 0] == await bench.rounds(3)
+
+    assert State.UNCERTAIN == (await bench.get(row)).state
+
+
+async def test_a_text_that_postgres_does_not_take_stops_nothing(bench):
+    row, other = await bench.uncertain(), await bench.uncertain()
+    marked = cakes.with_marker("http://p.example/l.jpg", row.marker)
+    bench.sample.cakes.add(NewCake(name="Lem\0n", comment="Lemon", image_url=marked, yum_factor=3))
+    bench.bake(other)
+
+    assert 2 == await bench.settler.round()
+
+    assert "Lem\ufffdn" == (await bench.get(row)).cake["name"]
+
+
+async def test_nobody_is_told_that_nothing_was_found_beside_what_was_found(bench):
+    row = await bench.uncertain(marked=False, ripe=True)
+    await bench.witness()
+    await bench.settler.round()
+    bench.bake()
+    await bench.rounds(2)
+
+    assert await settling.proposal(bench.db, row.id) is not None
+    assert "cut" == (await bench.get(row)).detail
+
+
+async def test_the_next_attempt_of_an_unmarked_create_is_looked_for_anew(bench):
+    row = await bench.uncertain(marked=False, ripe=True)
+    await bench.witness()
+    bench.bake()
+    await bench.settler.round()
+    await reviewing.say_absent(bench.db, row.id, write_max_seconds=1, actor="ada")
+    await bench.uncertain(await bench.get(row), marked=False, ripe=True)
+
+    assert await settling.proposal(bench.db, row.id) is None
+    await bench.settler.round()
+    assert await settling.proposal(bench.db, row.id) is not None

@@ -60,7 +60,7 @@ async def test_what_may_not_be_sent_any_more_is_not_sent_though_it_is_connected(
     scripted.will(json.dumps(ITEM))
 
     with pytest.raises(errors.UpstreamLate):
-        await client.create(DRAFT, marker=MARKER, deadline=time.monotonic() - 0.001)
+        await client.create(DRAFT, marker=MARKER, deadline=upstream.clock() - 0.001)
 
     assert 1 == scripted.connections
     assert [] == scripted.requests
@@ -68,8 +68,8 @@ async def test_what_may_not_be_sent_any_more_is_not_sent_though_it_is_connected(
 
 async def test_what_is_sent_in_time_may_be_answered_after_the_deadline(scripted, client):
     scripted.will(json.dumps(ITEM))
-    deadline = time.monotonic() + 0.1
-    scripted.delay_until = deadline + 0.01
+    deadline = upstream.clock() + 0.1
+    scripted.delay_until = time.monotonic() + 0.11
 
     assert "7" == (await client.create(DRAFT, marker=MARKER, deadline=deadline)).id
 

@@ -71,6 +71,9 @@ UPSTREAM_SECONDS: Final = Histogram(
     buckets=_REQUEST_BUCKETS,
 )
 DOUBLES: Final = Counter("cakegate_upstream_doubles_total", "Cakes found upstream with a marker that another has.")
+MARKERS_LOST: Final = Counter(
+    "cakegate_upstream_markers_lost_total", "Creates whose answer did not carry their marker."
+)
 SCANS: Final = Counter("cakegate_upstream_scans_total", "Scans of the legacy API's list for lost creates.", ["outcome"])
 BREAKER: Final = Gauge("cakegate_upstream_breaker", "1 for the state that the breaker of creates is in.", ["state"])
 

@@ -75,6 +75,8 @@ def stored(item: Any, *, image_url_field: str = "imageUrl") -> StoredCake | None
     cake_id = item.get("id")
     if not isinstance(cake_id, (int, str)) or isinstance(cake_id, bool) or cake_id == "":
         return None
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in str(cake_id)):
+        return None
     address = item.get(image_url_field)
     marker = marker_of(address) if isinstance(address, str) else None
     return StoredCake(id=str(cake_id), item=item, marker=marker)

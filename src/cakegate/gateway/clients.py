@@ -19,6 +19,7 @@ Address = IPv4Address | IPv6Address
 
 _IPV6_PREFIX: Final = 64
 _HASH_BYTES: Final = 12
+_MAX_PROXIES: Final = 20
 
 
 class Clients:
@@ -66,7 +67,8 @@ class Clients:
         """What the proxies noted, the last one last; several lines are one list (RFC 9110 §5.3)."""
         lines = [value.decode("latin-1") for name, value in headers if name.lower() == self._header]
         # Split at every comma, quoted or not: a client's unbalanced quote must not swallow what a proxy appended.
-        entries = ",".join(lines).split(",") if lines else []
+        # From the right, and no more than proxies stand in a row: what is left of those is one entry, a bad one.
+        entries = ",".join(lines).rsplit(",", _MAX_PROXIES) if lines else []
         return [_for_of(entry) if self._header == b"forwarded" else entry for entry in entries]
 
 

@@ -61,12 +61,12 @@ class Edge:
     async def _answer(self, exchange: "_Exchange") -> None:
         started = perf_counter()
         try:
-            if exchange.is_preflight:
-                await exchange.start(204, self._cors.preflight(exchange.origin))
-            elif (refusal := await self._refusal(exchange)) is not None:
+            if (refusal := await self._refusal(exchange)) is not None:
                 await exchange.problem(refusal)
             elif (complaint := exchange.complaint) is not None:
                 await exchange.problem(complaint)
+            elif exchange.is_preflight:
+                await exchange.start(204, self._cors.preflight(exchange.origin))
             else:
                 await self._app(exchange.scope, exchange.receive, exchange.send)
         except Exception as error:

@@ -15,9 +15,8 @@ from cakegate.domain import errors
 from cakegate.gateway import clients, cors
 
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-#: Asked by machines that must get an answer, or files that browsers keep for ever: neither is worth a count.
+#: Asked by machines that must get an answer.
 _FREE: Final = frozenset({"/healthz", "/readyz"})
-_FREE_FOLDER: Final = "/docs-assets/"
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,13 +58,9 @@ class Limiter:
     async def standing(self, scope: Any) -> Standing | None:
         """Count this request; None where no limit is set for it."""
         policy = self._reads if scope["method"] in _READS else self._writes
-        if policy is None or _is_free(scope["path"]):
+        if policy is None or scope["path"].rstrip("/") in _FREE:
             return None
         return Standing(policy=policy, allowance=await self._counted.take(policy, self._clients.of(scope)))
-
-
-def _is_free(path: str) -> bool:
-    return path.rstrip("/") in _FREE or path.startswith(_FREE_FOLDER)
 
 
 def _whole(seconds: float) -> int:

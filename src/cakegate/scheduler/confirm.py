@@ -14,27 +14,38 @@ _log = structlog.get_logger()
 _BATCH: Final = 20
 
 
-async def confirm(db: pool.Database, legacy: upstream.Upstream, *, write_max_seconds: float) -> int:
-    """Look what became of open deletions; how many were settled.
+class Confirmer:
+    """Goes through the open deletions, a batch a round, and begins anew after the last."""
 
-    A cake that is not there, or whose id another has by now, is gone. One that still is was not deleted.
+    def __init__(self, db: pool.Database, legacy: upstream.Upstream, *, write_max_seconds: float) -> None:
+        self._db = db
+        self._legacy = legacy
+        self._write_max_seconds = write_max_seconds
+        self._after = 0
 
-    Raises:
-        DatabaseUnavailable, UpstreamError: the rest is left for the next round.
-    """
-    settled = 0
-    for each in await deletions.open_since(db, seconds=write_max_seconds, limit=_BATCH):
+    async def round(self) -> int:
+        """Look what became of the next open deletions; how many were settled.
+
+        A cake that is not there, or whose id another has by now, is gone. One that still is was not deleted. One of
+        which the upstream will not tell is passed over until its turn comes again, so that it keeps up no other.
+
+        Raises:
+            DatabaseUnavailable, UpstreamUnreachable, UpstreamBusy: the rest is left for the next round.
+        """
+        found = await deletions.open_since(self._db, seconds=self._write_max_seconds, after=self._after, limit=_BATCH)
+        self._after = found[-1].id if len(found) == _BATCH else 0
+        return sum([await self._confirm(each) for each in found])
+
+    async def _confirm(self, each: deletions.Deletion) -> bool:
         try:
-            found = await legacy.get(each.cake_id)
+            found = await self._legacy.get(each.cake_id)
             gone = found.marker != each.marker
         except errors.CakeNotFound:
             gone = True
-        except errors.UpstreamRefused as error:
-            # It will not say, which must not keep us from asking for the others.
+        except (errors.UpstreamRefused, errors.UpstreamBroken, errors.UpstreamSlow) as error:
             _log.warning("deletion.not_settled", record=each.id, cake=each.cake_id, error=str(error))
-            continue
+            return False
         outcome = deletions.Outcome.ABSENT if gone else deletions.Outcome.REFUSED
-        await deletions.settle(db, each.id, outcome)
+        await deletions.settle(self._db, each.id, outcome)
         _log.info("deletion.settled", record=each.id, cake=each.cake_id, outcome=outcome.value)
-        settled += 1
-    return settled
+        return True

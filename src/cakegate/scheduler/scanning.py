@@ -26,6 +26,8 @@ Pages = Callable[[int, int], Awaitable[list[Item]]]
 _OVERLAP_SHARE: Final = 0.1
 #: How far back an overlap is looked for, in pages; further back the scan starts over from the first.
 _REMEMBERED_PAGES: Final = 50
+#: Where no list has an item.
+_FAR: Final = 10**9
 #: Pages that did not fit. A list that changes faster than this is not worth chasing now.
 _MOST_STRAYS: Final = 100
 
@@ -40,7 +42,7 @@ async def scan(pages: Pages, *, limit: int) -> AsyncGenerator[Item, None]:
     """
     limit = max(limit, 2)
     read: deque[list[int]] = deque(maxlen=_REMEMBERED_PAGES)
-    skip, step_back, strayed, longest = 0, limit, 0, 0
+    skip, last, step_back, strayed, longest, given = 0, 0, limit, 0, 0, 0
     while True:
         items = await pages(skip, limit)
         prints = _prints(items)
@@ -54,15 +56,20 @@ async def scan(pages: Pages, *, limit: int) -> AsyncGenerator[Item, None]:
             if not ends or not items:
                 skip, step_back = max(0, skip - step_back), step_back * 2
             continue
-        if skip and read and prints == read[-1] and len(prints) == longest:
+        if read and prints == read[-1] and skip > last:
+            if len(items) > limit and prints == _prints(await pages(_FAR, limit)):
+                return  # it knows no pages, and gave its whole list each time
             raise errors.UpstreamBroken("Its list gives the same page again and again.")
         for item in fresh:
             yield item
+        given += len(fresh)
+        if skip > 2 * given + _MOST_STRAYS * limit:
+            raise errors.UpstreamBroken("Its list has no end, or its pages no order.")
         longest = max(longest, min(len(items), limit))
         if ends or len(items) <= 1:
             return
         read.append(prints)
-        step_back = limit
+        last, step_back = skip, limit
         skip += len(items) - min(max(1, int(limit * _OVERLAP_SHARE)), len(items) // 2)
 
 

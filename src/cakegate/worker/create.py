@@ -3,7 +3,6 @@
 The legacy API has no idempotency key: what was sent and not answered is `uncertain`, never sent again from here.
 """
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -11,7 +10,7 @@ import stamina
 import structlog
 
 from cakegate import contract
-from cakegate.adapters import metrics, queue
+from cakegate.adapters import metrics, queue, upstream
 from cakegate.adapters.store import breaker, creating
 from cakegate.domain import cakes, errors, submissions
 from cakegate.worker import outcomes, wiring
@@ -27,7 +26,7 @@ async def create(context: wiring.Context, message: queue.Message) -> None:
         return
     group, pace = context.config.submissions, context.config.upstream
     # Before the claim: the database's clock starts later, so ours runs out first.
-    started = time.monotonic()
+    started = upstream.clock()
     claimed = await creating.claim(
         context.db,
         message.submission_id,
@@ -71,6 +70,10 @@ async def _create(
         return await _unsent(context, held, late.detail), None
     except errors.UpstreamError as error:
         return await _troubled(context, held, error, timings), isinstance(error, errors.UpstreamRefused)
+    if stored.marker != held.marker:
+        # It drops or changes fragments: lost answers cannot be settled by markers, and the setting should say so.
+        metrics.MARKERS_LOST.inc()
+        _log.error("upstream.marker_lost", cake=stored.id, setting="CAKEGATE_UPSTREAM_MARKER")
     with metrics.stage("settle-create"):
         return await _settle(context, lambda: _created(context, held, stored, timings)), True
 

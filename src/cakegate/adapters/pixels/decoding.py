@@ -27,7 +27,7 @@ _FILL_MOST_BYTES: Final = 4096
 _PNG_MAGIC_BYTES, _PNG_CHUNK_BYTES = 8, 12
 #: A marker that ends a scan's data: no stuffed zero, no restart, no fill byte (ITU-T T.81, B.1.1).
 _MARKER: Final = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
-_EOI, _SOS, _MARKER_BYTES = 0xD9, 0xDA, 2
+_SOF0, _EOI, _SOS, _MARKER_BYTES = 0xC0, 0xD9, 0xDA, 2
 _ORIENTATION_TAG: Final = 0x0112
 #: What undoes each EXIF orientation (TIFF 6.0, section 8).
 _UPRIGHT: Final = {
@@ -147,7 +147,10 @@ def _check_jpeg(content: bytes) -> None:
         scans += content[marker.end() - 1] == _SOS
         if scans > _SCANS_MOST:
             raise TooLargeError(f"more than {_SCANS_MOST} scans")
-        at = marker.end() + int.from_bytes(content[marker.end() : marker.end() + 2], "big")
+        at = marker.end()
+        # Below SOF0 a marker has no length: libjpeg goes on right behind it, where more scans may hide.
+        if content[at - 1] >= _SOF0:
+            at += int.from_bytes(content[at : at + 2], "big")
     raise TooLargeError(f"more than {_PARTS_MOST} segments")
 
 

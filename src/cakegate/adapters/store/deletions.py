@@ -83,12 +83,13 @@ class Deletion(msgspec.Struct, frozen=True, kw_only=True):
     upstream_status: int | None
 
 
-async def open_since(db: pool.Database, *, seconds: float, limit: int) -> list[Deletion]:
-    """Records older than `seconds` of DELETEs of which nobody knows what became, the oldest first."""
+async def open_since(db: pool.Database, *, seconds: float, after: int, limit: int) -> list[Deletion]:
+    """Records older than `seconds` of DELETEs of which nobody knows what became, by number, from `after` on."""
     found = await db.fetch(
         f"SELECT {_COLUMNS} FROM deletions WHERE outcome IN ('requested', 'uncertain')"
-        " AND requested_at < now() - %(seconds)s * interval '1 second' ORDER BY id LIMIT %(limit)s",
-        {"seconds": seconds, "limit": limit},
+        " AND requested_at < now() - %(seconds)s * interval '1 second' AND id > %(after)s"
+        " ORDER BY id LIMIT %(limit)s",
+        {"seconds": seconds, "after": after, "limit": limit},
     )
     return [_from_row(row) for row in found]
 

@@ -27,7 +27,22 @@ _log = structlog.get_logger()
 
 T = TypeVar("T")
 
-set_json_dumps(msgspec.json.encode)
+
+def _as_json(value: Any) -> bytes:
+    """JSON that Postgres takes: its jsonb has no NUL, which JSON and the legacy API may well have."""
+    encoded = msgspec.json.encode(value)
+    return msgspec.json.encode(_without_nul(value)) if rb"\u0000" in encoded else encoded
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, dict):
+        return {_without_nul(name): _without_nul(each) for name, each in value.items()}
+    return [_without_nul(each) for each in value] if isinstance(value, list) else value
+
+
+set_json_dumps(_as_json)
 set_json_loads(msgspec.json.decode)
 
 

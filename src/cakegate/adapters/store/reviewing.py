@@ -144,9 +144,13 @@ async def _refuse(db: pool.Database, submission_id: UUID) -> NoReturn:
 
 
 _RESOLVED: Final = "needs_person = false, settled_at = now(), next_attempt_at = NULL"
-_SAY_CREATED: Final = moves.query(f"{_RESOLVED}, upstream_id = %(upstream_id)s, cake = %(cake)s")
+#: What was proposed for an attempt is no answer to the next, and may be another submission's.
+_NO_PROPOSAL: Final = "DELETE FROM proposals USING s WHERE submission_id = s.id"
+_SAY_CREATED: Final = moves.query(f"{_RESOLVED}, upstream_id = %(upstream_id)s, cake = %(cake)s", also=_NO_PROPOSAL)
 _SAY_ABSENT: Final = moves.query(
-    f"{moves.WAITS}, needs_person = false",
+    # Of a row without a marker this says that it was looked for: the next attempt was not.
+    f"{moves.WAITS}, needs_person = false, absences = CASE WHEN s.marker IS NULL THEN 0 ELSE s.absences END",
     guard="AND send_deadline_at + %(write_max)s * interval '1 second' < clock_timestamp()",
+    also=_NO_PROPOSAL,
 )
-_GIVE_UP: Final = moves.query(_RESOLVED)
+_GIVE_UP: Final = moves.query(_RESOLVED, also=_NO_PROPOSAL)

@@ -55,6 +55,16 @@ async def parked(db: pool.Database, *, limit: int, write_max_seconds: float) -> 
     ]
 
 
+async def living(db: pool.Database, *, limit: int = 20) -> set[str]:
+    """Markers of the cakes created last that nobody deleted through us: what a scan must see to prove anything."""
+    found = await db.fetch(
+        "SELECT marker FROM submissions WHERE state = 'created' AND marker IS NOT NULL AND deleted_at IS NULL"
+        " ORDER BY settled_at DESC LIMIT %(limit)s",
+        {"limit": limit},
+    )
+    return {row["marker"] for row in found}
+
+
 async def settle_found(
     db: pool.Database, submission_id: UUID, *, upstream_id: cakes.CakeId, cake: dict[str, Any], actor: str
 ) -> submissions.Submission | None:
@@ -167,7 +177,8 @@ async def looked_for(db: pool.Database, row: Parked) -> None:
     """Two complete scans found nothing that looks like an unmarked create: said so, for the person who decides."""
     await db.execute(
         "UPDATE submissions SET absences = 1, updated_at = now(), detail = 'no cake like it was found upstream'"
-        " WHERE id = %(id)s AND state = 'uncertain' AND create_attempts = %(attempt)s",
+        " WHERE id = %(id)s AND state = 'uncertain' AND create_attempts = %(attempt)s"
+        " AND NOT EXISTS (SELECT FROM proposals WHERE submission_id = %(id)s)",
         {"id": row.id, "attempt": row.attempt},
     )
 

@@ -17,6 +17,8 @@ from cakegate.domain import cakes, errors
 _BUSY: Final = frozenset({408, 425, 429})
 _GONE: Final = frozenset({404, 410})
 _CHUNK_BYTES: Final = 64 * 1024
+#: A day: whoever asks for more is asked again then.
+_LONGEST_WAIT_SECONDS: Final = 86_400.0
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,8 +118,10 @@ def _retry_after(value: str | None) -> float | None:
     """Seconds from now; the header holds seconds or a date (RFC 9110 §10.2.3)."""
     if value is None:
         return None
+    seconds: float | None = None
     if value.strip().isdecimal():
-        return float(value)
-    with contextlib.suppress(ValueError, OverflowError):
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
-    return None
+        seconds = float(value)
+    else:
+        with contextlib.suppress(ValueError, OverflowError):
+            seconds = max(0.0, parsedate_to_datetime(value).timestamp() - time())
+    return None if seconds is None else min(seconds, _LONGEST_WAIT_SECONDS)

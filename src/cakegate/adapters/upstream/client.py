@@ -90,7 +90,7 @@ class Upstream:
     ) -> cakes.StoredCake:
         """Create a cake, its picture's address carrying the marker. Never sent twice.
 
-        Never sent after `deadline` either, of `time.monotonic`, however long connecting takes or this process is held.
+        Never sent after `deadline` either, of `sessions.clock`, however long connecting takes or this process is held.
 
         Raises:
             UpstreamUnreachable, UpstreamBusy, UpstreamRefused, UpstreamLate: nothing was created.

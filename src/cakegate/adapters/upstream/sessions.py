@@ -1,8 +1,10 @@
 """How requests reach the legacy API: connections, TLS, headers, and that a write goes out once and in time."""
 
+import functools
 import re
+import socket
 import ssl
-from time import monotonic
+import time
 from typing import Final
 
 import aiohttp
@@ -19,14 +21,29 @@ _NOT_OURS_TO_SET: Final = frozenset(
         "te", "trailer", "transfer-encoding", "upgrade",
     }
 )  # fmt: skip
+_DAY_SECONDS: Final = 86_400
+_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+
+def clock() -> float:
+    """Seconds that also pass while the machine sleeps, as they do for Postgres and the legacy API (on Linux).
+
+    Deadlines for sending are told by it: `time.monotonic` stands still in a laptop that is closed or a paused machine.
+    """
+    return time.clock_gettime(_CLOCK)
 
 
 def session(
     group: settings.Upstream, headers: CIMultiDict[str], tls: ssl.SSLContext | None, *, fresh: bool
 ) -> aiohttp.ClientSession:
     """`fresh`: a new connection for each request, which is then sent once and never again."""
-    connector = aiohttp.TCPConnector(limit=group.max_connections, force_close=fresh, ssl=tls or True)
+    connector = aiohttp.TCPConnector(
+        limit=group.max_connections,
+        force_close=fresh,
+        ssl=tls or True,
+        socket_factory=functools.partial(_socket, seconds=group.write_timeout_seconds) if fresh else None,
+    )
     return aiohttp.ClientSession(
         connector=connector,
         headers=headers,
@@ -37,6 +54,15 @@ def session(
         middlewares=(_once,) if fresh else (),
         trust_env=False,
     )
+
+
+def _socket(address: aiohttp.AddrInfoType, *, seconds: float) -> socket.socket:
+    """A socket whose unsent bytes die with their request: else the kernel goes on sending them for minutes after it."""
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(min(seconds, _DAY_SECONDS) * 1000))
+    return made
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -50,7 +76,7 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
 
 
 class TimelyBody(aiohttp.BytesPayload):
-    """A body that is not sent after `deadline` (`time.monotonic`).
+    """A body that is not sent after `deadline` (of `clock`).
 
     Asked at the last moment before it is handed to the socket: whoever checks earlier may be stopped, or wait for its
     connection, between its check and the sending. A server that gets a request's head alone does nothing.
@@ -63,7 +89,7 @@ class TimelyBody(aiohttp.BytesPayload):
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         """Write it, or raise where it is too late; aiohttp wraps what is raised here in a `ClientConnectionError`."""
-        if monotonic() >= self._deadline:
+        if clock() >= self._deadline:
             self.withheld = True
             raise RuntimeError("too late to send")
         await super().write_with_length(writer, content_length)
