@@ -126,3 +126,13 @@ def test_a_change_is_held_to_the_limits_of_a_cake():
         bodies.change_of(b'{"name": "Tart", "comment": "Of lemon", "imageUrl": 7}')
 
     assert {"name", "yumFactor", "imageUrl"} == {*caught.value.fields}
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"name":[' + b"{}," * 20_000 + b"{}]}", b'{"a":1,' * 9_000 + b'"b":1' + b"}" * 9_000]
+)
+def test_what_is_no_cake_anyhow_is_not_parsed_slowly(body, monkeypatch):
+    monkeypatch.setattr(bodies.json, "loads", lambda *_, **__: pytest.fail("it was parsed twice"))
+
+    with pytest.raises((errors.InvalidCake, errors.BodyBroken)):
+        bodies.draft_of(body)

@@ -5,7 +5,7 @@ import pytest
 from cakegate import settings
 from cakegate.adapters.store import deletions, submissions
 from cakegate.adapters.store.deletions import Outcome
-from cakegate.local.sample import Faults
+from cakegate.local.sample import Faults, NewCake
 
 CHANGE = {"name": "Lime cheesecake", "comment": "Made of limes", "yumFactor": 5}
 
@@ -114,3 +114,17 @@ async def test_what_cannot_be_recorded_is_not_deleted(start, gateway, sample_api
 
     assert (503, "database-unavailable") == (answer.status_code, slug(answer))
     assert None is not sample_api.cakes.get(int(created.upstream_id))
+
+
+async def test_a_cake_whose_text_postgres_does_not_take_can_be_deleted(gateway, sample_api, created):
+    sample_api.cakes.replace(
+        int(created.upstream_id),
+        NewCake(
+            name="Lem\0n", comment="Lemon", image_url=f"http://p.example/l.jpg#cakegate={created.marker}", yum_factor=3
+        ),
+    )
+
+    answer = await gateway.http.delete(f"/api/cakes/{created.upstream_id}")
+
+    assert (200, "Lem\0n") == (answer.status_code, answer.json()["name"])
+    assert Outcome.DELETED == (await deletions.newest(gateway.db))[0].outcome

@@ -64,6 +64,15 @@ def jpeg_of_scans(count):
     return content[:-2] + last * count + b"\xff\xd9"
 
 
+def jpeg_of_hidden_scans(count):
+    """Scans behind a marker below SOF0, which has no length and looks as if it had one that covers them."""
+    content = encoded(Image.new("L", (2000, 2000), 90), progressive=True)
+    head = content[: content.index(b"\xff\xda")]
+    scan = b"\xff\xda\x00\x08\x01\x01\x00\x00\x00\x00"
+    hidden = (scan * count).ljust(65_533, b"\0")
+    return head + segment(0xDD, b"\xff\xff") + scan + b"\xff\x02\xff\xff" + hidden + b"\xff\xd9"
+
+
 def exif_jpeg(tiff):
     return jpeg_with(b"\xff\xe1", b"Exif\0\0" + tiff)
 
@@ -166,6 +175,8 @@ BOMBS = (
     File("webp-canvas-of-16384-by-16384", "CVE-2020-36332", TOO_LARGE, lambda: made.webp_saying(16_384, 16_384)),
     File("jpeg-of-5000-scans", "libjpeg-turbo: Two Issues with the JPEG Standard", TOO_LARGE,
         lambda: jpeg_of_scans(5000)),
+    File("jpeg-of-300-hidden-scans", "T.81 B.1.1.3 and libjpeg's resynchronisation", TOO_LARGE,
+        lambda: jpeg_of_hidden_scans(300)),
     File("jpeg-of-10-scans-more", "libjpeg-turbo: Two Issues with the JPEG Standard", JUDGED,
         lambda: jpeg_of_scans(10)),
     File("jpeg-of-a-million-segments", "a segment has four bytes", TOO_LARGE,

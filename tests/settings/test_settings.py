@@ -75,6 +75,8 @@ def test_an_env_file_is_read_below_the_environment(tmp_path):
         ("CAKEGATE_TELEMETRY_LOG_FORMAT", "xml"),
         ("CAKEGATE_GATEWAY_WAIT_SECONDS", "61"),
         ("CAKEGATE_SUBMISSIONS_SEND_DEADLINE_SECONDS", "60"),
+        ("CAKEGATE_UPSTREAM_WRITE_MAX_SECONDS", "29"),
+        ("CAKEGATE_UPSTREAM_WRITE_TIMEOUT_SECONDS", "121"),
         ("CAKEGATE_DATABASE_POOL_MIN", "11"),
     ],
 )

@@ -124,6 +124,14 @@ async def test_busy_means_later(scripted, client, call, status):
     assert 7.0 == caught.value.retry_after_seconds
 
 
+async def test_nobody_is_told_to_wait_for_longer_than_a_day(scripted, client):
+    scripted.will(scripted.reply(b"", "429 Too Many Requests", Retry_After="9" * 400))
+
+    with pytest.raises(errors.UpstreamBusy) as caught:
+        await client.get("7")
+    assert 86_400.0 == caught.value.retry_after_seconds
+
+
 async def test_a_retry_after_may_be_a_date(scripted, client):
     scripted.will(scripted.reply(b"", "429 Too Many Requests", Retry_After="Wed, 21 Oct 2015 07:28:00 GMT"))
 
