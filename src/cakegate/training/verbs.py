@@ -1,4 +1,4 @@
-"""`cakegate model train|evaluate|inspect`. Only `train` needs the training library."""
+"""`cakegate model train|evaluate|fetch|inspect`. Only `train` needs the training library."""
 
 import io
 from pathlib import Path
@@ -13,7 +13,7 @@ from cakegate.adapters import detector
 from cakegate.adapters.pixels import preparing
 from cakegate.domain import errors
 from cakegate.training import config as configuration
-from cakegate.training import data, scoring
+from cakegate.training import data, fetching, scoring
 
 
 @click.group()
@@ -103,6 +103,16 @@ def evaluate(*, folder: Path, pack: Path | None) -> None:
         accepted = (chosen >= judge.thresholds.accept).mean()
         rejected = (chosen < judge.thresholds.review).mean()
         click.echo(f"{name}: accepted {accepted:.3f}, review {1 - accepted - rejected:.3f}, rejected {rejected:.3f}")
+
+
+@model.command()
+@click.argument("url")
+@click.option("--sha256", required=True, help="The archive's SHA-256; nothing is unpacked unless it is that.")
+@click.option("--into", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where the pack goes.")
+def fetch(*, url: str, sha256: str, into: Path) -> None:
+    """Fetch a pack: URL leads to a tar archive of its folder."""
+    fetching.fetch(url, sha256=sha256.lower(), into=into)
+    click.echo(f"{into}: {', '.join(sorted(each.name for each in into.iterdir()))}")
 
 
 @model.command()
