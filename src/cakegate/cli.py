@@ -24,7 +24,12 @@ _STATE = click.option(
 class Verbs(click.Group):
     """Groups of verbs that live with what they do, loaded when they are asked for."""
 
-    lazy = {"model": "cakegate.training.verbs:model", "submissions": "cakegate.local.reviewing:submissions"}  # noqa: RUF012
+    lazy = {  # noqa: RUF012
+        "model": "cakegate.training.verbs:model",
+        "operator": "cakegate_operator.verbs:operator",
+        "status": "cakegate_operator.verbs:status",
+        "submissions": "cakegate.local.reviewing:submissions",
+    }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All verbs."""
@@ -94,8 +99,16 @@ def scheduler(config: settings.Settings) -> None:
 
 @verbs.command()
 @click.option("--list", "listing", is_flag=True, help="List the migrations and say which are applied.")
+@click.option(
+    "--wait",
+    "wait_seconds",
+    type=click.FloatRange(0, 3600),
+    default=0,
+    show_default=True,
+    help="Seconds to wait for a database that does not answer yet.",
+)
 @_configured
-def migrate(config: settings.Settings, *, listing: bool) -> None:
+def migrate(config: settings.Settings, *, listing: bool, wait_seconds: float) -> None:
     """Bring the database schema up to date; safe to run twice and from many places at once."""
     from cakegate.adapters.store import migrations  # noqa: PLC0415
 
@@ -104,6 +117,7 @@ def migrate(config: settings.Settings, *, listing: bool) -> None:
         for each in migrations.listing(config.database.url):
             click.echo(f"{each.version}  {'applied' if each.applied else 'pending'}  {each.title}")
         return
+    migrations.wait(config.database.url, seconds=wait_seconds, say=lambda line: click.echo(line, err=True))
     click.echo(f"schema {migrations.upgrade(config.database.url)}")
 
 
@@ -147,10 +161,15 @@ def up(*, state: Path | None, gateway_port: int | None, upstream_url: str | None
 @click.option(
     "--faults", default="{}", metavar="JSON", help='Its troubles: {"latency_seconds": 0.2}; also by POST /faults.'
 )
-def sample(*, folder: Path, host: str, port: int, faults: str) -> None:
+@click.option("--pictures", is_flag=True, help="First draw the demo's pictures, to be submitted as URL/pictures/NAME.")
+def sample(*, folder: Path, host: str, port: int, faults: str, pictures: bool) -> None:
     """Serve the sample legacy API, for demos and tests."""
     from cakegate.local import sample as api  # noqa: PLC0415
 
+    if pictures:
+        from cakegate.local import exhibits  # noqa: PLC0415
+
+        exhibits.draw(folder / "pictures")
     api.run(folder, host=host, port=port, faults=faults)
 
 

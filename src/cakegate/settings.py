@@ -230,6 +230,12 @@ class Redis(Group, frozen=True, kw_only=True):
     limit_timeout_seconds: Annotated[
         PositiveSeconds, Meta(description="How long a request waits for its rate limit's check; later it is let in.")
     ] = 0.1
+    ca_file: Annotated[str, Meta(description="File of CA certificates to trust for it, with a rediss:// URL.")] = ""
+
+    def tls(self) -> dict[str, Any]:
+        """redis-py's options for `ca_file`; it refuses them for a connection without TLS."""
+        encrypted = self.url.reveal().startswith("rediss://")
+        return {"ssl_ca_certs": self.ca_file} if self.ca_file and encrypted else {}
 
 
 class Fetch(Group, frozen=True, kw_only=True):
@@ -467,6 +473,11 @@ def _rule_upstream_ca(settings: Settings) -> str | None:
     return f"CAKEGATE_UPSTREAM_CA_FILE: there is no file {path}" if path and not Path(path).is_file() else None
 
 
+def _rule_redis_ca(settings: Settings) -> str | None:
+    path = settings.redis.ca_file
+    return f"CAKEGATE_REDIS_CA_FILE: there is no file {path}" if path and not Path(path).is_file() else None
+
+
 def _rule_allow(settings: Settings) -> str | None:
     for entry in settings.fetch.allow:
         match = _HOST_PORT.fullmatch(entry)
@@ -526,6 +537,7 @@ _RULES: Final[tuple[Callable[[Settings], str | None], ...]] = (
     _rule_upstream_url,
     _rule_item_path,
     _rule_upstream_ca,
+    _rule_redis_ca,
     _rule_allow,
     _rule_proxies,
     _rule_deadline,

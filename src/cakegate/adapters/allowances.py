@@ -140,6 +140,7 @@ class Allowances:
             retry=Retry(NoBackoff(), 0),
             socket_timeout=self._seconds,
             socket_connect_timeout=self._seconds,
+            **group.tls(),
         )
         self._client: _Together = client
         # The address goes unread, since the client is there.

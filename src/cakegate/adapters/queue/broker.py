@@ -40,6 +40,7 @@ def connect(group: settings.Redis, *, database: int, timeout_seconds: float) -> 
         socket_timeout=timeout_seconds,
         socket_connect_timeout=timeout_seconds,
         socket_keepalive=True,
+        **group.tls(),
     )
 
 

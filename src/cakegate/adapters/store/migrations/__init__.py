@@ -5,7 +5,8 @@ drops it when its holder dies, so that a killed migration leaves nothing to brea
 pods keep serving on the new schema, and there is no downgrade.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,9 +19,11 @@ from sqlalchemy import Connection, NullPool, create_engine
 
 from cakegate import settings
 from cakegate.adapters.store import pool
+from cakegate.domain import errors
 
 #: Arbitrary, constant: nobody else's advisory lock in this database may have it.
 _LOCK_KEY = 0x43414B45_0001
+_LOOK_SECONDS = 0.5
 
 
 class Migration(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +32,26 @@ class Migration(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     title: str
     applied: bool
+
+
+def wait(url: settings.SecretUrl, *, seconds: float, say: Callable[[str], None]) -> None:
+    """Wait until the database answers, at most so long; `say` is told once why it does not.
+
+    Raises:
+        DatabaseUnavailable: it did not.
+    """
+    ends_at, told = time.monotonic() + seconds, ""
+    while seconds:
+        try:
+            with pool.connect_once(url):
+                return
+        except errors.DatabaseUnavailable as error:
+            if time.monotonic() > ends_at:
+                raise
+            if str(error) != told:
+                told = str(error)
+                say(f"waiting: {told}")
+            time.sleep(_LOOK_SECONDS)
 
 
 def upgrade(url: settings.SecretUrl) -> str:
