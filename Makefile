@@ -114,6 +114,10 @@ docs: $(RUN_STAMP) ## Regenerate docs/configuration.md and .env.template from th
 	$(BIN)/cakegate settings --markdown > docs/configuration.md
 	$(BIN)/cakegate settings --env > .env.template
 
+.PHONY: goldens
+goldens: $(DEV_STAMP) ## Write the objects that the operator's builders make of each sample anew; read the difference
+	PYTHONPATH=operator $(BIN)/python tests/operator/builders/goldens.py
+
 .PHONY: model
 model: $(TRAIN_STAMP) ## Train a model pack: make model ARGS="train --data DIR --out DIR"
 	$(BIN)/cakegate model $(ARGS)
@@ -123,7 +127,7 @@ lock: $(BIN)/uv ## Resolve the dependencies again and rewrite the lock files
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' pyproject.toml --extra local --extra objectstore -o requirements/run.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --custom-compile-command 'make lock' pyproject.toml --extra local --extra objectstore --group dev \
+	  --custom-compile-command 'make lock' pyproject.toml --extra local --extra objectstore --extra operator --group dev \
 	  -c requirements/run.lock -o requirements/dev.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' pyproject.toml --extra train -c requirements/run.lock -o requirements/train.lock

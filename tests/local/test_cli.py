@@ -16,7 +16,7 @@ from cakegate.domain import cakes, verdicts
 from cakegate.domain.submissions import Picture, State, SubmissionId
 
 PROCESSES = {"gateway", "worker", "scheduler", "migrate", "sample", "up"}
-TOOLS = {"model", "openapi", "settings", "submissions", "submit"}
+TOOLS = {"model", "openapi", "operator", "settings", "status", "submissions", "submit"}
 HOSTILE_NAME = "Cake [/b] :smile:"
 
 

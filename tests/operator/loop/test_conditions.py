@@ -1,0 +1,321 @@
+"""What is said of each situation, as a table: what was seen, and the condition that comes of it."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from bakery_world import RELEASE
+
+from cakegate_operator import bakery, conditions, inputs, reasons
+from cakegate_operator.kinds import Key
+from cakegate_operator.seen import Outcome, Probe, Problem, Seen
+from cakegate_operator.statuses import Condition, Status
+from cakegate_operator.verdicts import no, yes
+
+PAGE = Path(__file__, "../../../../docs/operator/conditions.md").resolve()
+JOB = Key("Job", "demo-migrate-1")
+
+
+def case(spec=None, *, children=(), status=None, apis=(), unclear=(), troubles=None, probe=None, **outcome):
+    spec = msgspec.convert({"upstream": {"url": "http://legacy"}, **(spec or {})}, bakery.Spec)
+    metadata = {"name": "demo", "namespace": "default", "uid": "u", "generation": 3}
+    return conditions.Case(
+        seen=Seen(
+            live={"metadata": metadata},
+            spec=spec,
+            status=status or Status(),
+            children={Key(body["kind"], body["metadata"]["name"]): body for body in children},
+            troubles=troubles or {},
+            probe=probe,
+        ),
+        inputs=inputs.Inputs(
+            bakery=bakery.Bakery(name="demo", namespace="default", uid="u", generation=3, spec=spec),
+            release=RELEASE,
+            facts=inputs.Facts(version="1.2.3", apis=frozenset(apis), unknown_apis=frozenset(unclear)),
+        ),
+        outcome=Outcome(**{"desired": {JOB: {}}, "complete": True, **outcome}),
+    )
+
+
+def child(kind, name, *, generation=1, spec=None, **status):
+    metadata = {"name": name, "generation": generation}
+    return {"kind": kind, "metadata": metadata, "spec": spec or {"replicas": 1}, "status": status}
+
+
+def said(kind, status="True", **more):
+    return [{"type": kind, "status": status, **more}]
+
+
+def deployment(component, **more):
+    full = {"replicas": 1, "readyReplicas": 1, "updatedReplicas": 1, "availableReplicas": 1, "observedGeneration": 1}
+    return child("Deployment", f"demo-{component}", **{**full, "conditions": said("Available"), **more})
+
+
+PROCESSES = [deployment(each) for each in ("gateway", "worker", "writer", "scheduler")]
+SERVERS = [child("StatefulSet", f"demo-{each}", readyReplicas=1) for each in ("postgres", "redis")]
+MIGRATED = child("Job", JOB.name, conditions=said("Complete"))
+WHOLE = [*PROCESSES, *SERVERS, MIGRATED]
+STUCK = said("Available") + said("Progressing", "False", reason="ProgressDeadlineExceeded", message="took too long")
+NOT_DONE = {"complete": False}
+EXTERNAL = {
+    "database": {"urlSecretRef": {"name": "n", "key": "k"}},
+    "redis": {"urlSecretRef": {"name": "n", "key": "k"}},
+}
+CNPG = {"database": {"cloudNativePG": {}}}
+ROUTE = {"exposure": {"type": "HTTPRoute", "httpRoute": {"parentRefs": [{"name": "g"}]}}}
+ROUTED = Key("HTTPRoute", "demo-gateway")
+HPA = Key("HorizontalPodAutoscaler", "demo-worker")
+
+
+def parents(status):
+    condition = {"type": "Accepted", "status": status, "reason": "R", "message": "no such listener"}
+    return {"parents": [{"conditions": [condition]}]}
+
+
+SITUATIONS = {
+    "all is well": (case(children=WHOLE), "Ready", ("True", "Available")),
+    "references": (case(), "ReferencesResolved", ("True", "Resolved")),
+    "a missing Secret": (
+        case(missing=(Problem(reason="SecretNotFound", message="x"),)),
+        "ReferencesResolved",
+        ("False", "SecretNotFound"),
+    ),
+    "a refused object": (
+        case(refused=(Problem(reason="ApplyRefused", message="x"),), **NOT_DONE),
+        "ObjectsApplied",
+        ("False", "ApplyRefused"),
+    ),
+    "waiting": (
+        case(waiting=Problem(reason="WaitingForDatabase", message="x"), **NOT_DONE),
+        "ObjectsApplied",
+        ("Unknown", "WaitingForDatabase"),
+    ),
+    "no database yet": (case(), "DatabaseReady", ("False", "NotCreated")),
+    "a database that starts": (
+        case(children=[child("StatefulSet", "demo-postgres")]),
+        "DatabaseReady",
+        ("False", "NotReady"),
+    ),
+    "a database": (case(children=SERVERS), "DatabaseReady", ("True", "Available")),
+    "a database of theirs": (case(EXTERNAL), "DatabaseReady", ("True", "External")),
+    "a Redis of theirs": (case(EXTERNAL), "RedisReady", ("True", "External")),
+    "no CloudNativePG": (case(CNPG), "DatabaseReady", ("False", "CRDNotInstalled")),
+    "nobody knows of CloudNativePG": (
+        case(CNPG, unclear=[inputs.CLOUD_NATIVE_PG]),
+        "DatabaseReady",
+        ("Unknown", "DiscoveryFailed"),
+    ),
+    "CloudNativePG": (
+        case(
+            CNPG, apis=[inputs.CLOUD_NATIVE_PG], children=[child("Cluster", "demo-postgres", conditions=said("Ready"))]
+        ),
+        "DatabaseReady",
+        ("True", "Available"),
+    ),
+    "CloudNativePG that starts": (
+        case(CNPG, apis=[inputs.CLOUD_NATIVE_PG], children=[child("Cluster", "demo-postgres", phase="Setting up")]),
+        "DatabaseReady",
+        ("False", "NotReady"),
+    ),
+    "a migration that runs": (case(children=[child("Job", JOB.name)]), "MigrationsApplied", ("False", "Running")),
+    "a migration that failed": (
+        case(children=[child("Job", JOB.name, conditions=said("Failed", message="boom"))]),
+        "MigrationsApplied",
+        ("False", "MigrationFailed"),
+    ),
+    "migrations by hand": (
+        case({"database": {"managed": {}, "migrationPolicy": "Manual"}}, desired={}),
+        "MigrationsApplied",
+        ("True", "Manual"),
+    ),
+    "no gateway yet": (case(), "GatewayAvailable", ("False", "NotCreated")),
+    "too few gateways": (
+        case(children=[deployment("gateway", conditions=said("Available", "False"))]),
+        "GatewayAvailable",
+        ("False", "Unavailable"),
+    ),
+    "a stuck rollout": (
+        case(children=[*WHOLE[1:], deployment("gateway", conditions=STUCK)]),
+        "Ready",
+        ("False", "RolloutStuck"),
+    ),
+    "a stuck rollout while old pods serve": (
+        case(children=[*WHOLE[1:], deployment("gateway", conditions=STUCK)]),
+        "GatewayAvailable",
+        ("True", "Available"),
+    ),
+    "a rollout": (
+        case(children=[*WHOLE[1:], deployment("gateway", updatedReplicas=0)]),
+        "Reconciling",
+        ("True", "Rolling"),
+    ),
+    "a rollout while old pods serve": (
+        case(children=[*WHOLE[1:], deployment("gateway", updatedReplicas=0)]),
+        "Ready",
+        ("True", "Available"),
+    ),
+    "nothing asked for": (case(), "Exposed", None),
+    "no Gateway API": (case(ROUTE), "Exposed", ("False", "CRDNotInstalled")),
+    "a route nobody took": (
+        case(
+            ROUTE,
+            apis=[inputs.HTTP_ROUTE],
+            desired={ROUTED: {}},
+            children=[child("HTTPRoute", "demo-gateway")],
+        ),
+        "Exposed",
+        ("Unknown", "WaitingForGateway"),
+    ),
+    "a route": (
+        case(
+            ROUTE,
+            apis=[inputs.HTTP_ROUTE],
+            desired={ROUTED: {}},
+            children=[child("HTTPRoute", "demo-gateway", **parents("True"))],
+        ),
+        "Exposed",
+        ("True", "Accepted"),
+    ),
+    "a refused route": (
+        case(
+            ROUTE,
+            apis=[inputs.HTTP_ROUTE],
+            desired={ROUTED: {}},
+            children=[child("HTTPRoute", "demo-gateway", **parents("False"))],
+        ),
+        "Exposed",
+        ("False", "NotAccepted"),
+    ),
+    "fixed workers": (case({"worker": {"replicas": 1}}), "AutoscalingActive", ("False", "Fixed")),
+    "no KEDA": (case(), "AutoscalingActive", ("False", "CRDNotInstalled")),
+    "nobody knows of KEDA": (case(unclear=[inputs.KEDA]), "AutoscalingActive", ("Unknown", "DiscoveryFailed")),
+    "workers by processor time": (
+        case(
+            {"worker": {"autoscaling": {"provider": "CPU"}}},
+            desired={HPA: {}},
+            children=[child(HPA.kind, HPA.name, conditions=said("ScalingActive"))],
+        ),
+        "AutoscalingActive",
+        ("True", "Active"),
+    ),
+    "no metrics": (
+        case(
+            {"worker": {"autoscaling": {"provider": "CPU"}}},
+            desired={HPA: {}},
+            children=[child(HPA.kind, HPA.name, conditions=said("ScalingActive", "False", message="no metrics"))],
+        ),
+        "AutoscalingActive",
+        ("False", "Inactive"),
+    ),
+    "no Prometheus Operator": (case(), "MonitoringConfigured", ("False", "CRDNotInstalled")),
+    "a Prometheus Operator": (
+        case(apis=[inputs.SERVICE_MONITOR, inputs.PROMETHEUS_RULE]),
+        "MonitoringConfigured",
+        ("True", "Configured"),
+    ),
+    "no monitoring": (
+        case(
+            {
+                "monitoring": {
+                    each: {"mode": "Disabled"} for each in ("serviceMonitor", "prometheusRule", "grafanaDashboard")
+                }
+            }
+        ),
+        "MonitoringConfigured",
+        ("False", "Disabled"),
+    ),
+    "enough connections": (case(), "ConnectionsSuffice", ("True", "Enough")),
+    "too many pods": (
+        case({"worker": {"autoscaling": {"maxReplicas": 100}}}),
+        "ConnectionsSuffice",
+        ("False", "TooManyConnections"),
+    ),
+    "nobody knows how many": (case(EXTERNAL), "ConnectionsSuffice", None),
+    "an upstream nobody asked": (case(), "UpstreamReachable", ("Unknown", "NotProbed")),
+    "a dead upstream": (
+        case(probe=Probe(reachable=False, reason="Unreachable", message="x")),
+        "UpstreamReachable",
+        ("False", "Unreachable"),
+    ),
+    "a dead upstream does not matter": (
+        case(children=WHOLE, probe=Probe(reachable=False, reason="Unreachable", message="x")),
+        "Ready",
+        ("True", "Available"),
+    ),
+    "a migration before an upgrade": (
+        case(
+            children=[*PROCESSES, *SERVERS, child("Job", JOB.name)],
+            waiting=Problem(reason="WaitingForMigration", message="x"),
+            **NOT_DONE,
+        ),
+        "Ready",
+        ("True", "Available"),
+    ),
+    "a migration before an upgrade is under way": (
+        case(
+            children=[*PROCESSES, *SERVERS, child("Job", JOB.name)],
+            waiting=Problem(reason="WaitingForMigration", message="x"),
+            **NOT_DONE,
+        ),
+        "Reconciling",
+        ("True", "WaitingForMigration"),
+    ),
+    "paused": (case({"paused": True}), "Paused", ("True", "Paused")),
+    "paused and well": (case({"paused": True}, children=WHOLE, **NOT_DONE), "Ready", ("True", "Available")),
+    "what a person must mend comes first": (
+        case(children=[child("Job", JOB.name, conditions=said("Failed"))], **NOT_DONE),
+        "Ready",
+        ("False", "MigrationFailed"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_each_situation_has_its_word(name):
+    situation, kind, wanted = SITUATIONS[name]
+    found = {each.type: (each.status, each.reason) for each in conditions.judged(situation)}
+    assert wanted == found.get(kind)
+
+
+def test_the_kubelets_complaint_is_in_the_message():
+    trouble = "pod demo-gateway-1: ErrImagePull: no such image"
+    situation = case(
+        children=[*WHOLE[1:], deployment("gateway", conditions=said("Available", "False"))],
+        troubles={"gateway": trouble},
+    )
+    (ready,) = [each for each in conditions.judged(situation) if each.type == "Ready"]
+    assert f"gateway: {trouble}" == ready.message
+
+
+def test_a_condition_keeps_its_time_while_its_status_stays():
+    before = [_condition("Ready", "True", "Available"), _condition("Exposed", "False", "NotAccepted")]
+    after = conditions.dated(
+        [yes("Ready", "Rolling", "x"), yes("Exposed", "Accepted", "x"), no("Paused", "NotPaused", "x")],
+        before,
+        now="later",
+        generation=4,
+    )
+    assert {"Ready": "once", "Exposed": "later", "Paused": "later"} == {
+        each.type: each.last_transition_time for each in after
+    }
+    assert {4} == {each.observed_generation for each in after}
+
+
+def _condition(kind, status, reason):
+    return Condition(
+        type=kind, status=status, reason=reason, message="", last_transition_time="once", observed_generation=1
+    )
+
+
+def test_every_reason_has_a_meaning_and_stands_on_the_page():
+    declared = {value for name, value in vars(reasons).items() if name.isupper() and isinstance(value, str)}
+    assert declared == set(reasons.MEANINGS)
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", PAGE.read_text(), re.MULTILINE))
+    assert reasons.MEANINGS == {name: rows.get(name) for name in reasons.MEANINGS}
+
+
+def test_every_condition_stands_on_the_page():
+    found = {each.type for situation, *_ in SITUATIONS.values() for each in conditions.judged(situation)}
+    rows = set(re.findall(r"^\| `(\w+)` \|", PAGE.read_text(), re.MULTILINE))
+    assert set() == found - rows

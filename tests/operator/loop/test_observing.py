@@ -1,0 +1,43 @@
+"""What is said of pods that do not run, in the kubelet's words or their own."""
+
+import pytest
+
+from cakegate_operator import observing
+
+WAITING = {"reason": "ErrImagePull", "message": "no such image"}
+ENDED = {"exitCode": 2, "reason": "Error", "message": "starting\ncakegate: CAKEGATE_DATABASE_URL: no such host\n"}
+UNSCHEDULED = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}
+
+
+def pod(**status):
+    return {"metadata": {"name": "demo-1"}, "status": status}
+
+
+def container(**states):
+    return {"containerStatuses": [{"name": "migrate", **states}]}
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ({"conditions": [UNSCHEDULED]}, "pod demo-1: 0/3 nodes are available"),
+        (container(state={"waiting": WAITING}), "pod demo-1: ErrImagePull: no such image"),
+        (
+            container(state={"terminated": ENDED}),
+            "pod demo-1: migrate ended with 2: cakegate: CAKEGATE_DATABASE_URL: no such host",
+        ),
+        (
+            container(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState={"terminated": ENDED}),
+            "pod demo-1: migrate ended with 2: cakegate: CAKEGATE_DATABASE_URL: no such host",
+        ),
+        (
+            container(state={"terminated": {"exitCode": 137, "reason": "OOMKilled"}}),
+            "pod demo-1: migrate ended with 137: OOMKilled",
+        ),
+        (container(state={"waiting": {"reason": "ContainerCreating"}}), None),
+        (container(state={"running": {}}), None),
+        ({}, None),
+    ],
+)
+def test_a_pods_complaint_is_one_line(status, words):
+    assert words == observing._complaint(pod(**status))
