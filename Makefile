@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z][a-zA-Z_-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-zA-Z0-9_-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}'
 
 $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit("Cakegate needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -118,6 +118,30 @@ docs: $(RUN_STAMP) ## Regenerate docs/configuration.md and .env.template from th
 goldens: $(DEV_STAMP) ## Write the objects that the operator's builders make of each sample anew; read the difference
 	PYTHONPATH=operator $(BIN)/python tests/operator/builders/goldens.py
 
+# Any builder that takes the same words: BUILDER="buildah bud".
+BUILDER ?= docker build
+IMAGE ?= ghcr.io/cakegate/cakegate:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+HELM ?= helm
+
+.PHONY: image
+image: ## Build the container image: make image IMAGE=... ARGS="--build-arg PYTHON_IMAGE=..."
+	$(BUILDER) --tag $(IMAGE) --build-arg REVISION=$(shell git rev-parse --short HEAD 2>/dev/null || echo unknown) $(ARGS) .
+
+.PHONY: manifests
+manifests: $(DEV_STAMP) ## Regenerate the chart's files and manifests/install.yaml (needs helm)
+	$(BIN)/python -m cakegate_operator.crd > charts/cakegate/files/crd.yaml
+	$(BIN)/python -m cakegate_operator.monitoring.files charts/cakegate/files
+	HELM=$(HELM) manifests/render > manifests/install.yaml.new && mv manifests/install.yaml.new manifests/install.yaml
+
+.PHONY: chart
+chart: manifests ## Check the chart and pack it into dist/ (needs helm)
+	$(HELM) lint --strict charts/cakegate
+	$(HELM) package charts/cakegate --destination dist
+
+.PHONY: e2e
+e2e: $(DEV_STAMP) ## Run the scenarios on the cluster of KUBECONFIG (docs: tests/e2e/conftest.py)
+	$(BIN)/pytest tests/e2e -m e2e $(ARGS)
+
 .PHONY: model
 model: $(TRAIN_STAMP) ## Train a model pack: make model ARGS="train --data DIR --out DIR"
 	$(BIN)/cakegate model $(ARGS)
@@ -129,6 +153,11 @@ lock: $(BIN)/uv ## Resolve the dependencies again and rewrite the lock files
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' pyproject.toml --extra local --extra objectstore --extra operator --group dev \
 	  -c requirements/run.lock -o requirements/dev.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' pyproject.toml --extra objectstore --extra operator \
+	  -c requirements/dev.lock -o requirements/image.lock
+	echo 'hatchling>=1.27' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --custom-compile-command 'make lock' - -o requirements/build.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' pyproject.toml --extra train -c requirements/run.lock -o requirements/train.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

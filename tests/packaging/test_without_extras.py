@@ -1,4 +1,4 @@
-"""The image has no Postgres, no Valkey and no training library: every verb can be named there, a cluster's verbs run."""
+"""The image has no Postgres, Valkey or training library: every verb can be named there, and those of a cluster run."""
 
 import subprocess
 import sys
