@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from cakegate import settings
-from cakegate.adapters import queue
+from cakegate.adapters import metrics, queue
 from cakegate.adapters.store import judging, pool, submissions
 from cakegate.domain import cakes
 from cakegate.domain.submissions import State, SubmissionId
@@ -106,3 +106,11 @@ async def test_while_redis_is_away_rows_stay_due(db, free_tcp_port, work):
 
     assert 1 == await waiting(work)
     away.close()
+
+
+async def test_the_databases_size_is_measured(db, work):
+    await sweep.Sweeper(GROUP, db, work).round()
+
+    (row,) = await db.fetch("SELECT pg_database_size(current_database()) AS bytes")
+    (family,) = metrics.DATABASE_BYTES.collect()
+    assert row["bytes"] == pytest.approx(family.samples[0].value, rel=0.1)

@@ -6,6 +6,7 @@ import logging
 import sys
 
 import httpx
+import prometheus_client
 import pytest
 import structlog
 
@@ -92,6 +93,17 @@ async def test_metrics_are_served_on_their_own_port(free_tcp_port):
         server.close()
 
     assert 'cakegate_build_info{process="test"' in text
+
+
+def test_counters_that_alerts_stand_on_are_there_before_they_count():
+    text = prometheus_client.generate_latest().decode()
+
+    for series in (
+        'cakegate_flows_failed_total{queue="judge"}',
+        'cakegate_enqueue_failures_total{queue="create"}',
+        'cakegate_leases_expired_total{state="judging"}',
+    ):
+        assert f"\n{series} " in text
 
 
 def test_a_stage_is_timed_into_milliseconds_and_the_histogram():

@@ -127,6 +127,7 @@ class Sweeper:
         standings = {standing.state: standing for standing in await sweeping.standings(self._db)}
         metrics.observe_standings(standings)
         metrics.observe_breaker((await breaker.read(self._db)).state)
+        metrics.DATABASE_BYTES.set(await sweeping.database_bytes(self._db))
         try:
             metrics.observe_queues(await self._work.depths())
         except errors.QueueUnavailable as error:

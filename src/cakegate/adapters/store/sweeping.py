@@ -139,6 +139,13 @@ async def forget_idempotency(db: pool.Database, *, batch: int) -> int:
     )
 
 
+async def database_bytes(db: pool.Database) -> int:
+    """The size of our database on disk, without the write-ahead log."""
+    row = await db.fetch_one("SELECT pg_database_size(current_database()) AS bytes")
+    assert row is not None
+    return int(row["bytes"])
+
+
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """How many submissions are in an open state, and how long the oldest has existed."""
 
