@@ -55,10 +55,9 @@ def judged(case: Case) -> list[Verdict]:
     return [*_summary(found, rolling=_rolling(case)), *found]
 
 
-def not_understood(message: str) -> list[Verdict]:
-    """All that can be said of a bakery whose spec was not."""
-    problem = no("Ready", reasons.INVALID_SPEC, message)
-    return [problem, yes("Stalled", problem.reason, problem.message)]
+def held(problem: Problem) -> list[Verdict]:
+    """All that can be said of a bakery of which nothing more could be learnt."""
+    return [no("Ready", problem.reason, problem.message), yes("Stalled", problem.reason, problem.message)]
 
 
 def dated(verdicts: list[Verdict], before: list[Condition] | None, *, now: str, generation: int) -> list[Condition]:
@@ -149,9 +148,9 @@ def _database(case: Case) -> Verdict:
         return yes("DatabaseReady", reasons.EXTERNAL, "a server of yours; gateways and workers report on it")
     if database.managed:
         return _stateful("DatabaseReady", names.POSTGRES, case)
-    if CLOUD_NATIVE_PG not in case.inputs.facts.apis:
-        return exposed.absent("DatabaseReady", case.inputs, CLOUD_NATIVE_PG, "CloudNativePG")
     cluster = case.seen.child("Cluster", names.POSTGRES)
+    if cluster is None and CLOUD_NATIVE_PG not in case.inputs.facts.apis:
+        return exposed.absent("DatabaseReady", case.inputs, CLOUD_NATIVE_PG, "CloudNativePG")
     ready = condition_of(cluster, "Ready")
     if ready and ready["status"] == "True":
         return yes("DatabaseReady", reasons.AVAILABLE, "CloudNativePG says that its Cluster is ready")
@@ -250,7 +249,7 @@ CHECKS: Final[tuple[Callable[[Case], Verdict | None], ...]] = (
     _redis,
     _migrations,
     *(_available(component) for component in names.PROCESSES),
-    lambda case: exposed.verdict(case.seen, case.inputs, case.outcome),
+    lambda case: exposed.verdict(case.seen, case.inputs),
     lambda case: scaled.verdict(case.seen, case.inputs, case.outcome),
     lambda case: scaled.monitoring(case.inputs),
     lambda case: scaled.connections(case.inputs, case.outcome),

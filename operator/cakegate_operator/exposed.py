@@ -3,21 +3,20 @@
 from cakegate_operator import inputs as given
 from cakegate_operator import reasons
 from cakegate_operator.inputs import Inputs
-from cakegate_operator.seen import Outcome, Seen, dig
+from cakegate_operator.seen import Seen, dig
 from cakegate_operator.verdicts import Verdict, no, unknown, yes
 
 _KIND = "Exposed"
 
 
-def verdict(seen: Seen, inputs: Inputs, outcome: Outcome) -> Verdict | None:
+def verdict(seen: Seen, inputs: Inputs) -> Verdict | None:
     """The condition; none where nobody asked for exposure."""
     exposure = inputs.bakery.spec.exposure
     if exposure.type == "None":
         return None
-    if exposure.type == "HTTPRoute" and given.HTTP_ROUTE not in inputs.facts.apis:
+    found = next((body for key, body in seen.children.items() if key.kind == exposure.type), None)
+    if found is None and exposure.type == "HTTPRoute" and given.HTTP_ROUTE not in inputs.facts.apis:
         return absent(_KIND, inputs, given.HTTP_ROUTE, "the Gateway API")
-    key = next((key for key in outcome.desired if key.kind == exposure.type), None)
-    found = seen.children.get(key) if key else None
     if found is None:
         return no(_KIND, reasons.NOT_CREATED, f"the {exposure.type} is not there yet")
     if exposure.type == "Ingress":

@@ -46,6 +46,10 @@ class Loop:
             metrics.BAKERIES.set(len(self._tasks))
         self._wakes[key].set()
 
+    def follows(self, namespace: str, name: str) -> bool:
+        """Whether this bakery is looked after."""
+        return (namespace, name) in self._tasks
+
     def longest_pass_seconds(self) -> float:
         """How long the oldest pass that is under way takes already."""
         now = time.monotonic()

@@ -77,13 +77,19 @@ async def observed(cluster: Cluster, live: Object, spec: bakery.Spec, known: Kno
 
     async def listed(kind: Kind) -> list[Object]:
         async with limit:
-            return await cluster.list(kind, namespace, {names.BAKERY: name})
+            try:
+                return await cluster.list(kind, namespace, {names.BAKERY: name})
+            except ClusterError:
+                if kind.optional not in known.unclear:
+                    raise
+                # Nothing of it is made or pruned; only conditions would have liked to know.
+                return []
 
     async def secret(wanted: str) -> Object | None:
         async with limit:
             return await cluster.get(kinds.SECRET, namespace, wanted)
 
-    listing = [kind for kind in kinds.CHILDREN if kind.optional is None or kind.optional in known.there]
+    listing = [kind for kind in kinds.CHILDREN if kind.optional in {None, *known.there, *known.unclear}]
     naming = sorted({key.name for _, key in references(spec)} | set(_own(name, spec)))
     answers = await _all([*map(listed, listing), *map(secret, naming)])
     lists, secrets = answers[: len(listing)], answers[len(listing) :]

@@ -21,7 +21,8 @@ from kubernetes.aio import client
 import cakegate
 from cakegate import settings as data_plane
 from cakegate.adapters import logs
-from cakegate_operator import apiserver, environment, health, main, metrics
+from cakegate_operator import apiserver, environment, health, kinds, main, metrics
+from cakegate_operator.cluster import ClusterError
 from cakegate_operator.election import Election, LeaseLost
 from cakegate_operator.loop import Loop
 from cakegate_operator.probing import Probes
@@ -98,6 +99,7 @@ async def operate(group: asyncio.TaskGroup, api: client.ApiClient, chosen: envir
     ):
         await election.won()
         group.create_task(election.kept(), name="lease")
+        group.create_task(_seek(cluster, loop, chosen), name="bakeries")
         await watch(chosen, loop, api.configuration)
 
 
@@ -110,6 +112,21 @@ async def _closing(loop: Loop, probes: Probes, election: Election) -> AsyncItera
         await loop.close()
         await probes.close()
         await election.release()
+
+
+async def _seek(cluster: apiserver.ApiServer, loop: Loop, chosen: environment.Environment) -> None:
+    """Now and then, look for bakeries that no event told of: a watch may die without a word."""
+    while True:
+        await asyncio.sleep(chosen.resync_seconds)
+        try:
+            for namespace in chosen.namespaces or ("",):
+                for live in await cluster.list(kinds.BAKERY, namespace, {}):
+                    where = live["metadata"]["namespace"], live["metadata"]["name"]
+                    if not loop.follows(*where):
+                        _log.warning("bakery.unseen", namespace=where[0], bakery=where[1])
+                        loop.wake(*where)
+        except ClusterError as error:
+            _log.warning("bakeries.not_listed", error=str(error))
 
 
 async def watch(chosen: environment.Environment, loop: Loop, configuration: client.Configuration) -> None:

@@ -12,7 +12,7 @@ import structlog
 from cakegate_operator import build, conditions, kinds, names, observing, reasons, reporting
 from cakegate_operator.applying import Applying, job_of
 from cakegate_operator.build import autoscaling, credentials, statefulsets
-from cakegate_operator.cluster import Cluster, Refused
+from cakegate_operator.cluster import Cluster, Denied, Refused
 from cakegate_operator.inputs import Inputs, Object, Release
 from cakegate_operator.kinds import Key, key_of
 from cakegate_operator.probing import Probes
@@ -54,10 +54,14 @@ class Reconciler:
         try:
             spec = observing.understood(live)
         except msgspec.ValidationError as error:
-            await self._reporting.not_understood(live, str(error))
+            await self._reporting.held(live, Problem(reason=reasons.INVALID_SPEC, message=str(error)))
             return Ended.HELD
         known = await self._apis.known()
-        seen = await observing.observed(self._cluster, live, spec, known, self._probes.latest(namespace, name))
+        try:
+            seen = await observing.observed(self._cluster, live, spec, known, self._probes.latest(namespace, name))
+        except Denied as error:
+            await self._reporting.held(live, Problem(reason=reasons.APPLY_DENIED, message=str(error)))
+            return Ended.HELD
         self._probes.follow(seen)
         applying = Applying(self._cluster, seen)
         seen, missing = await self._credentials(applying, seen, known)

@@ -12,7 +12,7 @@ from cakegate_operator.bakery import GROUP, KIND, VERSION
 from cakegate_operator.build import exposure
 from cakegate_operator.cluster import Cluster, ClusterError
 from cakegate_operator.inputs import Object, Release
-from cakegate_operator.seen import Seen, dig
+from cakegate_operator.seen import Problem, Seen, dig
 from cakegate_operator.statuses import Condition, Rolled, Status
 from cakegate_operator.verdicts import Verdict
 
@@ -32,10 +32,10 @@ class Reporting:
         self._clock = clock
         self._measured: dict[tuple[str, str], set[tuple[Any, tuple[str, ...]]]] = {}
 
-    async def not_understood(self, live: Object, message: str) -> None:
-        """The status of a bakery whose spec cannot be understood: all else in it stays as it was."""
+    async def held(self, live: Object, problem: Problem) -> None:
+        """The status of a bakery of which nothing more could be learnt: all else in it stays as it was."""
         status = observing.before(live)
-        judged = self._dated(live, conditions.not_understood(message), status)
+        judged = self._dated(live, conditions.held(problem), status)
         kept = [each for each in status.conditions or [] if each.type not in {"Ready", "Stalled", "Reconciling"}]
         judged = sorted([*judged, *kept], key=lambda each: each.type)
         await self._write(live, status, msgspec.structs.replace(status, conditions=judged))

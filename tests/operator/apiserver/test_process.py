@@ -12,6 +12,7 @@ import pytest
 import yaml
 from api_client import bakery
 from api_server import free_port
+from test_whole_reconcile import reconciler
 
 from cakegate_operator import environment, kinds, process
 from cakegate_operator.apiserver import ApiServer
@@ -139,6 +140,18 @@ async def test_a_child_that_is_removed_comes_back_by_its_event(server, admin, ac
             return found and found["metadata"]["uid"] != first["metadata"]["uid"]
 
         assert await until(again, seconds=10)
+
+
+async def test_the_verb_status_reads_a_real_one(server, admin, account, namespace):
+    await admin.create(bakery(namespace))
+    await reconciler(admin.api).reconcile(namespace, "demo")
+    asked = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "cakegate", "status", "demo", "-n", namespace, "--kubeconfig", str(server.kubeconfig()),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+    output, _ = await asyncio.wait_for(asked.communicate(), 20)
+    assert 1 == asked.returncode
+    assert f"{namespace}/demo  Not ready  WaitingForDatabase" in output.decode()
 
 
 def candidate(api, identity, **more):

@@ -11,7 +11,7 @@ import itertools
 import json
 
 from cakegate_operator import inputs, kinds
-from cakegate_operator.cluster import Conflict, Refused, Unreachable
+from cakegate_operator.cluster import Conflict, Denied, Refused, Unreachable
 from cakegate_operator.kinds import kind_of
 
 #: Lists that the API server merges by keys; all others are taken whole.
@@ -82,6 +82,7 @@ class FakeCluster:
     def __init__(self, *, apis=()):
         self.apis = set(apis)
         self.unclear = set()
+        self.denied = set()
         self.objects = {}
         self.writes = []
         #: Fails the write of this number: before it is done, or after.
@@ -97,6 +98,8 @@ class FakeCluster:
         return self._shown(self.objects, (kind.kind, namespace, name))
 
     async def list(self, kind, namespace, labels):
+        if kind.kind in self.denied:
+            raise Denied(f"may not list {kind.plural}")
         if kind.optional is not None and kind.optional not in self.apis:
             raise Refused(f"no such API: {kind.api_version}")
         objects = self.objects if self.stale is None else self.stale

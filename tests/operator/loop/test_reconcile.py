@@ -173,6 +173,16 @@ async def test_a_spec_that_cannot_be_understood_names_the_field_and_changes_noth
     assert ("True", "Available") == world.conditions()["GatewayAvailable"]
 
 
+async def test_a_right_that_is_missing_is_named_and_nothing_is_touched(world):
+    await world.bakery().converge()
+    before = world.cluster.names()
+    world.cluster.denied = {"Service"}
+    assert Ended.HELD is await world.once()
+    assert ("False", "ApplyDenied") == world.conditions()["Ready"]
+    assert "may not list services" == world.message("Ready")
+    assert before == world.cluster.names()
+
+
 async def test_a_transition_is_told_once(world):
     await world.bakery().converge()
     told = [key for key in world.cluster.objects if key[0] == "Event"]
