@@ -69,15 +69,21 @@ def test_what_is_deleted_comes_back(calm):
 
 def test_what_is_edited_by_hand_goes_back(calm):
     calm.namespace.patch("service", "demo-gateway", {"spec": {"selector": {"app.kubernetes.io/component": "nobody"}}})
-    calm.namespace.kubectl("set", "env", "deployment/demo-scheduler", "CAKEGATE_TELEMETRY_LOG_LEVEL=nonsense")
+    calm.namespace.kubectl("set", "image", "deployment/demo-scheduler", "scheduler=example.org/nothing:1")
 
     def back() -> bool:
-        service = calm.namespace.get("service", "demo-gateway")
+        service, scheduler = (
+            calm.namespace.get("service", "demo-gateway"),
+            calm.namespace.get("deployment", "demo-scheduler"),
+        )
         assert service
+        assert scheduler
         assert "gateway" == service["spec"]["selector"]["app.kubernetes.io/component"]
+        assert "example.org/nothing:1" != scheduler["spec"]["template"]["spec"]["containers"][0]["image"]
         return True
 
-    until("the Service selects gateways again", back, seconds=30)
+    until("all is as it was", back, seconds=30)
+    calm.ready()
 
 
 def test_what_others_own_is_left_to_them(calm):
