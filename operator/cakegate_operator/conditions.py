@@ -158,13 +158,15 @@ def _database(case: Case) -> Verdict:
     return no("DatabaseReady", reasons.NOT_READY, f"CloudNativePG: {said}")
 
 
-def database_is_ready(children: dict[Key, Object], given: Inputs) -> bool:
-    """Whether the migration may begin."""
+def may_migrate(seen: Seen, children: dict[Key, Object], given: Inputs) -> bool:
+    """Whether the migration may begin; it waits some minutes by itself, for a server that first comes up."""
     database, key = given.bakery.spec.database, names.child(given.bakery.name, names.POSTGRES)
     if database.url_secret_ref:
         return True
     if database.managed:
-        return bool(dig(children.get(Key("StatefulSet", key)) or {}, "status", "readyReplicas", default=0))
+        first = seen.status.last_successful_version is None
+        ready = dig(children.get(Key("StatefulSet", key)) or {}, "status", "readyReplicas", default=0)
+        return first or bool(ready)
     return _holds(children.get(Key("Cluster", key)), "Ready")
 
 

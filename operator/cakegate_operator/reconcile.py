@@ -69,7 +69,7 @@ class Reconciler:
         desired = _desired(given, seen)
         outcome = Outcome(desired=_by_key(desired), missing=missing)
         if not spec.paused:
-            outcome = await self._act(applying, outcome, desired, given, known)
+            outcome = await self._act(applying, seen, outcome, desired, given, known)
         seen = msgspec.structs.replace(seen, children=applying.children)
         await self._reporting.report(conditions.Case(seen=seen, inputs=given, outcome=outcome))
         return _ended(outcome, paused=spec.paused)
@@ -108,10 +108,10 @@ class Reconciler:
         return await self._cluster.get(kinds.VOLUME_CLAIM, seen.namespace, name) is not None
 
     async def _act(
-        self, applying: Applying, outcome: Outcome, desired: Desired, given: Inputs, known: observing.Known
+        self, applying: Applying, seen: Seen, outcome: Outcome, desired: Desired, given: Inputs, known: observing.Known
     ) -> Outcome:
         """Apply stage by stage, as far as can be gone now; prune when all of it is there."""
-        waiting = await self._stages(applying, outcome, desired, given)
+        waiting = await self._stages(applying, seen, outcome, desired, given)
         complete = waiting is None and not applying.problems and not applying.leaving
         if complete:
             kept = {Key(ref.kind, ref.name) for ref in build.kept(given)}
@@ -122,13 +122,15 @@ class Reconciler:
             outcome, refused=tuple(applying.problems), waiting=waiting, complete=complete and not applying.problems
         )
 
-    async def _stages(self, applying: Applying, outcome: Outcome, desired: Desired, given: Inputs) -> Problem | None:
+    async def _stages(
+        self, applying: Applying, seen: Seen, outcome: Outcome, desired: Desired, given: Inputs
+    ) -> Problem | None:
         """What is waited for; None where all stages were gone through."""
         if not await applying.apply(desired[build.FOUNDATION]):
             return Problem(reason=reasons.APPLY_REFUSED, message="what pods stand on could not be made")
         if outcome.missing:
             return outcome.missing[0]
-        waiting = await self._migrated(applying, desired, given)
+        waiting = await self._migrated(applying, seen, desired, given)
         if waiting:
             return waiting
         rivals = {Key(ref.kind, ref.name) for ref in build.rivals(given)} & applying.children.keys()
@@ -137,8 +139,8 @@ class Reconciler:
         await applying.apply(desired[build.PROCESSES])
         return None
 
-    async def _migrated(self, applying: Applying, desired: Desired, given: Inputs) -> Problem | None:
-        if not conditions.database_is_ready(applying.children, given):
+    async def _migrated(self, applying: Applying, seen: Seen, desired: Desired, given: Inputs) -> Problem | None:
+        if not conditions.may_migrate(seen, applying.children, given):
             return Problem(reason=reasons.WAITING_FOR_DATABASE, message="the database is not ready")
         if not await applying.apply(desired[build.MIGRATION]):
             return Problem(reason=reasons.APPLY_REFUSED, message="the migration could not be begun")

@@ -96,7 +96,8 @@ class Reporting:
             if each.type not in said and each.type != "Ready":
                 continue
             try:
-                await self._cluster.create(_event(live, each, at=self._clock()))
+                event = _event(live, each, at=self._clock(), first=status.last_successful_version is None)
+                await self._cluster.create(event)
             except ClusterError as error:
                 # The status says the same, and lasts: an event that could not be posted is no reason to try all again.
                 _log.warning("event.failed", bakery=live["metadata"]["name"], error=str(error))
@@ -140,9 +141,10 @@ def _rolled(seen: Seen, component: str) -> Rolled | None:
     )
 
 
-def _event(live: Object, said: Condition, *, at: str) -> Object:
+def _event(live: Object, said: Condition, *, at: str, first: bool) -> Object:
+    """An event about a condition that turned. What has never run yet is no warning for not running."""
     metadata = live["metadata"]
-    well = said.status == "True" or said.reason in {"NotPaused", "Running"} or said.reason.startswith("Waiting")
+    well = said.status == "True" or said.type == "Paused" or (first and said.reason not in conditions.STALLING)
     return {
         "apiVersion": "v1",
         "kind": kinds.EVENT.kind,

@@ -18,11 +18,11 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Rolled(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """How many pods a component has."""
+    """How many pods a component has. Zeros are written too: of a map that becomes empty, an apply makes null."""
 
-    replicas: Annotated[int, Meta(description="Pods.")] = 0
-    ready_replicas: Annotated[int, Meta(description="Those that are ready.")] = 0
-    updated_replicas: Annotated[int, Meta(description="Those of the newest template.")] = 0
+    replicas: Annotated[int, Meta(description="Pods.")]
+    ready_replicas: Annotated[int, Meta(description="Those that are ready.")]
+    updated_replicas: Annotated[int, Meta(description="Those of the newest template.")]
     autoscaler_name: Annotated[str | None, Meta(description="What decides on their number.")] = None
 
 

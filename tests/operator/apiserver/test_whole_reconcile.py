@@ -188,6 +188,17 @@ async def test_drift_is_repaired_and_what_others_added_stays(admin, namespace):
     assert await admin.get(kinds.SERVICE, namespace, "demo-gateway")
 
 
+async def test_a_component_that_was_removed_is_counted_anew(admin, namespace):
+    await admin.create(bakery(namespace))
+    loop = reconciler(admin.api)
+    await converge(loop, admin, namespace)
+    writer = await admin.get(kinds.DEPLOYMENT, namespace, "demo-writer")
+    await admin.remove({"apiVersion": "apps/v1", "kind": "Deployment", **writer})
+    await loop.reconcile(namespace, "demo")
+    live = await admin.get(kinds.BAKERY, namespace, "demo")
+    assert 0 == live["status"]["writer"]["readyReplicas"]
+
+
 async def test_replicas_stay_what_they_are_when_an_autoscaler_takes_over(admin, namespace):
     await admin.create(bakery(namespace, {"upstream": {"sample": {}}, "worker": {"replicas": 4}}))
     loop = reconciler(admin.api)
