@@ -129,10 +129,9 @@ def _all_well(judged: list[Condition]) -> bool:
     return by_type.get("Ready") == "True" and "Reconciling" not in by_type
 
 
-def _rolled(seen: Seen, component: str) -> Rolled | None:
-    deployment = seen.child("Deployment", component)
-    if deployment is None:
-        return None
+def _rolled(seen: Seen, component: str) -> Rolled:
+    # Zeros where there is nothing: a part that an apply leaves out becomes null, which the definition refuses.
+    deployment = seen.child("Deployment", component) or {}
     return Rolled(
         replicas=dig(deployment, "status", "replicas", default=0),
         ready_replicas=dig(deployment, "status", "readyReplicas", default=0),

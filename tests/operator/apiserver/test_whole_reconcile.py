@@ -194,6 +194,11 @@ async def test_a_component_that_was_removed_is_counted_anew(admin, namespace):
     await converge(loop, admin, namespace)
     writer = await admin.get(kinds.DEPLOYMENT, namespace, "demo-writer")
     await admin.remove({"apiVersion": "apps/v1", "kind": "Deployment", **writer})
+    await admin.merge(kinds.BAKERY, namespace, "demo", {"spec": {"paused": True}})
+    await loop.reconcile(namespace, "demo")
+    live = await admin.get(kinds.BAKERY, namespace, "demo")
+    assert 0 == live["status"]["writer"]["readyReplicas"]
+    await admin.merge(kinds.BAKERY, namespace, "demo", {"spec": {"paused": False}})
     await loop.reconcile(namespace, "demo")
     live = await admin.get(kinds.BAKERY, namespace, "demo")
     assert 0 == live["status"]["writer"]["readyReplicas"]
