@@ -16,7 +16,7 @@ WAIT_SECONDS = 30
 
 
 def seeds(kind: str) -> range:
-    """Of the sample's pictures of a kind, `cake` or `other`."""
+    """Of the sample's pictures of a kind, `cake` or `other`; of the first the model is sure."""
     return drawings.DEMO_SEEDS[: {"cake": 6, "other": 4}[kind]]
 
 

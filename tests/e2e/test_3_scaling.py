@@ -35,7 +35,7 @@ def test_workers_scale_out_on_queue_depth_and_in_again_without_losing_work(calm,
     calm.ready()
     calm.says("AutoscalingActive", status="True")
     with calm.trouble(picture_latency_seconds=SLOW_SECONDS), calm.api() as api:
-        places = api.accept(f"draw_cake-{seeds('cake')[1]}.jpg", SUBMISSIONS)
+        places = api.accept(f"draw_cake-{seeds('cake')[0]}.jpg", SUBMISSIONS)
         with step("three workers"):
             until("three workers", lambda: replicas(calm, "worker") == 3, seconds=60)
             until("all ready", lambda: len(ready(calm, "worker")) == 3, seconds=60)
@@ -55,7 +55,7 @@ def test_scale_in_while_workers_are_busy_gives_their_work_back(calm, step):
     calm.change(worker={"autoscaling": None, "replicas": 3, "threads": 2})
     calm.ready()
     with calm.trouble(picture_latency_seconds=SLOW_SECONDS), calm.api() as api:
-        places = api.accept(f"draw_cake-{seeds('cake')[1]}.jpg", 30)
+        places = api.accept(f"draw_cake-{seeds('cake')[0]}.jpg", 30)
         calm.change(worker={"replicas": 1})
         with step("all ended"):
             assert ["created"] * 30 == api.ends(places, within=300)
@@ -79,6 +79,8 @@ def test_gateways_scale_on_processor_time(calm, step):
         }
     )
     calm.ready()
+    # An HPA looks back five minutes before it takes pods away, unless its cluster is told otherwise.
+    until("one gateway", lambda: replicas(calm, "gateway") == 1, seconds=420)
     over = threading.Event()
 
     def load() -> None:
@@ -97,7 +99,6 @@ def test_gateways_scale_on_processor_time(calm, step):
         for each in running:
             each.result()
     with step("one again"):
-        # An HPA looks back five minutes before it takes pods away, unless its cluster is told otherwise.
         until("one gateway", lambda: replicas(calm, "gateway") == 1, seconds=420)
     calm.change(gateway=None)
     calm.ready()

@@ -1,8 +1,12 @@
 """Upgrades that restart nothing needlessly, the way back from a dump, and leaving without a trace but what is kept."""
 
+import json
+import re
+
 import pytest
-from bakeries import Bakery, seeds
-from kube import ran, until
+from bakeries import PROCESSES, Bakery, seeds
+from kube import has, ran, until
+from release import CHART
 from test_2_changing import generations
 
 
@@ -43,20 +47,49 @@ def test_an_upgrade_from_the_image_before_restarts_nothing_until_the_version_is_
     bakery.namespace.delete("cakebakery", bakery.name)
 
 
-def test_a_dump_brings_the_cakes_back(calm, namespaces, step):
-    """docs/operator/restore.md, in the same namespace: a dump of one bakery's database into another's."""
+def test_a_dump_brings_the_bakery_back_to_where_it_was(calm, step):
     calm.change(database={"managed": {"dumps": {"schedule": "17 2 * * *", "keep": 2, "storage": {"size": "1Gi"}}}})
     with calm.api() as api:
-        place = api.accept(f"draw_cake-{seeds('cake')[5]}.jpg", 1)
-        assert ["created"] == api.ends(place, within=60)
-        before = api.client.get(place[0]).json()
+        (before,) = api.accept(f"draw_cake-{seeds('cake')[0]}.jpg", 1)
+        assert ["created"] == api.ends([before], within=60)
     with step("dumped"):
         until("the CronJob", lambda: calm.namespace.get("cronjob", "demo-dumps"), seconds=30)
         calm.namespace.kubectl("create", "job", "--from=cronjob/demo-dumps", "demo-dump-now")
         calm.namespace.kubectl("wait", "--for=condition=complete", "job/demo-dump-now", "--timeout=120s", seconds=130)
-    said = calm.namespace.kubectl("logs", "job/demo-dump-now")
-    assert "dumped" in said
-    assert before["state"] == "created"
+    with calm.api() as api:
+        (after,) = api.accept(f"draw_cake-{seeds('cake')[0]}.jpg", 1)
+        assert ["created"] == api.ends([after], within=60)
+    with step("restored, Ready"):
+        restore(calm)
+    with calm.api() as api:
+        assert ["created", 404] == [api.client.get(before).json()["state"], api.client.get(after).status_code]
+        assert 201 == api.submit(f"draw_cake-{seeds('cake')[0]}.jpg").status_code
+
+
+def restore(bakery: Bakery) -> None:
+    """docs/operator/restore.md, "Back into the same bakery", with its own script."""
+    processes = [f"deployment/{bakery.name}-{each}" for each in PROCESSES]
+    bakery.change(paused=True)
+    bakery.says("Paused", status="True")
+    if has("keda.sh/v1alpha1"):
+        bakery.namespace.delete("scaledobject", f"{bakery.name}-worker")
+    bakery.namespace.delete("hpa", f"{bakery.name}-worker")
+    bakery.namespace.kubectl("scale", *processes, "--replicas=0")
+    until("nothing writes any more", lambda: not bakery.started(), seconds=120)
+    made = bakery.namespace.kubectl(
+        "create", "job", f"--from=cronjob/{bakery.name}-dumps", "demo-restore", "--dry-run=client", "-o", "json"
+    )
+    page = (CHART.parents[1] / "docs" / "operator" / "restore.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r'command = \["sh", "-ec", "(.*?)"\]', page, re.DOTALL)
+    job = json.loads(made)
+    job["spec"]["template"]["spec"]["containers"][0]["command"] = ["sh", "-ec", script.replace('\\"', '"')]
+    bakery.namespace.kubectl("create", "-f", "-", given=json.dumps(job))
+    bakery.namespace.kubectl("wait", "--for=condition=complete", "job/demo-restore", "--timeout=120s", seconds=130)
+    assert "restored " in bakery.namespace.kubectl("logs", "job/demo-restore")
+    bakery.namespace.kubectl("scale", *processes[:2], "--replicas=1")
+    bakery.change(paused=False)
+    bakery.annotate(**{"cakegate.dev/requestedAt": "restored"})
+    bakery.ready()
 
 
 def test_a_deleted_bakery_leaves_its_database_and_its_key_and_nothing_else(namespaces, step):
