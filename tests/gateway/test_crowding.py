@@ -106,5 +106,6 @@ async def test_a_frozen_redis_stops_neither_submissions_nor_reads(start):
             seconds.append(perf_counter() - started)
 
     assert {202} == {each.result().status_code for each in submitted}
-    # One wait for the limit's check, and none for the enqueues, which block on threads of their own.
-    assert 0.6 > max(seconds)
+    # One wait for the limit's check, and none for the enqueues, which block on threads of their own: 20 of those in a
+    # row would be five seconds.
+    assert 3 > max(seconds)

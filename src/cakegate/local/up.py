@@ -123,18 +123,18 @@ async def _start_servers(
 ) -> processes.Plan:
     """Start what the user has not given an address of, and put the plan together."""
     urls = {name: user.get(f"CAKEGATE_{name}_URL", "") for name in ("DATABASE", "REDIS", "UPSTREAM")}
-    waits = []
+    awaited = []
     if not urls["DATABASE"]:
         postgres = await asyncio.to_thread(servers.postgres, folder / "postgres", port=ports["postgres"])
         await watch.add_server(postgres)
         urls["DATABASE"] = postgres.url
-        waits.append(watch.wait_ready(postgres.name))
+        awaited.append(postgres.name)
     if not urls["REDIS"]:
         valkey = await asyncio.to_thread(servers.valkey, folder / "valkey", port=ports["valkey"])
         await watch.add_server(valkey)
         urls["REDIS"] = valkey.url
-        waits.append(watch.wait_ready(valkey.name))
-    await asyncio.gather(*waits)
+        awaited.append(valkey.name)
+    await asyncio.gather(*(watch.wait_ready(name) for name in awaited))
     return processes.Plan(
         folder=folder,
         ports=ports,
