@@ -81,7 +81,7 @@ class Bakery:
     def started(self, *components: str) -> dict[str, str]:
         """Which containers run, by pod: differs after every restart."""
         return {
-            pod["metadata"]["name"]: f"{pod['metadata']['uid']}/{pod['status']['containerStatuses'][0]['restartCount']}"
+            pod["metadata"]["name"]: f"{pod['metadata']['uid']}/{_restarts(pod)}"
             for component in components or PROCESSES
             for pod in self.pods(component)
         }
@@ -139,6 +139,11 @@ class Api:
             time.sleep(0.3)  # between two rounds of questions
         assert len(places) == len(found), f"{len(places) - len(found)} of {len(places)} did not end"
         return [found[place] for place in places]
+
+
+def _restarts(pod: Object) -> int:
+    """How often its containers were started again; a pod that is only just made has none yet."""
+    return sum(each["restartCount"] for each in pod["status"].get("containerStatuses", []))
 
 
 def _environment(bakery: Bakery, component: str) -> dict[str, str]:
