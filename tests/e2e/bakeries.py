@@ -20,6 +20,15 @@ def seeds(kind: str) -> range:
     return drawings.DEMO_SEEDS[: {"cake": 6, "other": 4}[kind]]
 
 
+#: Requests of a bakery beside the demo's: a node of two cores holds both.
+_LIGHT = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "1536Mi"}}
+
+
+def light() -> Object:
+    """The processes of a small bakery: one pod each."""
+    return {name: {"replicas": 1, "resources": _LIGHT} for name in PROCESSES}
+
+
 class Bakery:
     """One CakeBakery and what it is made of."""
 

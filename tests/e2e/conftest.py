@@ -122,6 +122,8 @@ def demo(namespaces) -> Bakery:
 @pytest.fixture
 def calm(demo) -> Bakery:
     """The same, Ready at the start of each scenario, and without a limit of requests: one client sends them all."""
-    demo.change(settings={"CAKEGATE_GATEWAY_READ_RATE": "off", "CAKEGATE_GATEWAY_WRITE_RATE": "off"})
+    settings = {"CAKEGATE_GATEWAY_READ_RATE": "off", "CAKEGATE_GATEWAY_WRITE_RATE": "off"}
+    # What another scenario may have left behind goes.
+    demo.change(settings=settings, gateway=None, worker=None, rollout=None, upstream={"credentialsSecretRef": None})
     demo.ready()
     return demo

@@ -45,6 +45,9 @@ class Operator:
               for key, value in values.items()),
             seconds=180,
         )  # fmt: skip
+        if replicas:
+            # One of the new pods, not one on its way out.
+            self.led()
 
     def uninstall(self) -> None:
         ran("helm", "uninstall", RELEASE, "--namespace", self.namespace.name, "--ignore-not-found", "--wait")

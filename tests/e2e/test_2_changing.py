@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from bakeries import PROCESSES, Bakery
+from bakeries import PROCESSES, Bakery, light
 from kube import Namespace, Object, Refused, until
 
 #: What the operator makes, as far as every cluster has it.
@@ -157,7 +157,7 @@ def test_a_failing_migration_says_why_and_the_old_pods_serve_on(namespaces, calm
     url = database(calm.namespace, "guest", lent_to=namespace)
     with step("Ready on an external database"):
         namespace.apply(secret("database", url=url))
-        bakery.apply(database={"urlSecretRef": {"name": "database", "key": "url"}}, gateway={"replicas": 1})
+        bakery.apply(database={"urlSecretRef": {"name": "database", "key": "url"}}, **light())
         bakery.ready()
     before = bakery.started()
     with step("the migration's failure is said"):

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from bakeries import PROCESSES, Bakery, seeds
+from bakeries import PROCESSES, Bakery, light, seeds
 from kube import has, ran, until
 from release import CHART
 from test_2_changing import generations
@@ -28,7 +28,7 @@ def test_an_upgrade_from_the_image_before_restarts_nothing_until_the_version_is_
     bakery = Bakery(namespaces("e2e-upgrade"), "old")
     operator.install(operator.previous)
     try:
-        bakery.apply(gateway={"replicas": 1})
+        bakery.apply(**light())
         bakery.ready()
         before = bakery.started()
         with step("operator upgraded"):
@@ -94,7 +94,7 @@ def restore(bakery: Bakery) -> None:
 
 def test_a_deleted_bakery_leaves_its_database_and_its_key_and_nothing_else(namespaces, step):
     bakery = Bakery(namespaces("e2e-leaving"), "brief")
-    bakery.apply(gateway={"replicas": 1})
+    bakery.apply(**light())
     bakery.ready()
     with step("gone"):
         bakery.namespace.delete("cakebakery", "brief", "--wait=true")
@@ -107,14 +107,14 @@ def test_a_deleted_bakery_leaves_its_database_and_its_key_and_nothing_else(names
     }  # fmt: skip
     assert {"secrets/brief-postgres", "persistentvolumeclaims/data-brief-postgres-0"} == left
     with step("made anew on the same volume"):
-        bakery.apply(gateway={"replicas": 1})
+        bakery.apply(**light())
         bakery.ready()
     bakery.namespace.delete("cakebakery", "brief")
 
 
 def test_a_namespace_can_be_deleted_while_no_operator_runs(operator, namespaces, step):
     bakery = Bakery(namespaces("e2e-orphan"), "orphan")
-    bakery.apply(gateway={"replicas": 1})
+    bakery.apply(**light())
     bakery.ready()
     with operator.down(), step("namespace gone"):
         ran("kubectl", "delete", "namespace", bakery.namespace.name, "--timeout=120s", seconds=130)
