@@ -1,6 +1,7 @@
 """Edits, good and bad, and what others do to a bakery's objects."""
 
 import base64
+import time
 
 import pytest
 from bakeries import PROCESSES, Bakery, light
@@ -138,7 +139,7 @@ def test_a_pause_changes_nothing_and_goes_on_reporting(calm):
 
 def test_a_restart_on_request_restarts_every_process_once(calm):
     before = calm.started()
-    calm.annotate(**{"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"})
+    calm.annotate(**{"kubectl.kubernetes.io/restartedAt": str(time.time_ns())})
     until("all pods are new", lambda: not {*before} & {*calm.started()}, seconds=150)
     calm.ready()
 
