@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 from time import perf_counter
 
+from waiting_for import until
+
 from cakegate import settings
 from cakegate.local.sample import Faults
 
@@ -11,14 +13,6 @@ from cakegate.local.sample import Faults
 def slug(answer) -> str:
     assert "application/problem+json" == answer.headers["content-type"]
     return answer.json()["type"].removeprefix("https://cakegate.dev/problems/")
-
-
-async def until(condition) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never came true")
 
 
 async def refused_at_once(asked) -> None:

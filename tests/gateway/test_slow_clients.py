@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import structlog
 from prometheus_client import REGISTRY
+from waiting_for import until
 
 from cakegate import settings
 from cakegate.gateway import app, wiring
@@ -221,11 +222,3 @@ async def test_a_client_that_hangs_up_gives_its_place_in_the_waiting_room_back(c
 
 def waiters() -> float:
     return REGISTRY.get_sample_value("cakegate_waiters") or 0.0
-
-
-async def until(condition) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never came true")

@@ -77,10 +77,7 @@ def change_of(body: bytes) -> Change:
 def _fields(body: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     """The object's fields, and complaints about those that are unknown or come twice."""
     try:
-        # First by a parser that ends deep nesting with an error instead of a full stack.
-        found = msgspec.json.decode(body)
-        # The second, which sees what is given twice, is slow: nothing is for it that is no cake anyhow.
-        pairs = json.loads(body, object_pairs_hook=_Pairs) if _is_flat(found) else found
+        pairs = _pairs(body)
     except RecursionError as error:
         raise errors.BodyBroken("It is nested too deeply.") from error
     except UnicodeDecodeError as error:
@@ -88,11 +85,9 @@ def _fields(body: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     except (msgspec.DecodeError, ValueError) as error:
         # Not in the parser's words: they are no promise of ours, and name what nobody needs to know.
         raise errors.BodyBroken("It cannot be read as JSON (RFC 8259).") from error
-    if not isinstance(found, dict):
-        raise errors.InvalidCake({"": "must be a JSON object"})
     given: dict[str, Any] = {}
     complaints: dict[str, str] = {}
-    for name, value in pairs.items() if isinstance(pairs, dict) else pairs:
+    for name, value in pairs:
         if name in given:
             complaints[name[:_NAME_MAX_CHARACTERS]] = "is given more than once"
         elif name not in _FIELDS and len(complaints) < _MAX_UNKNOWN:
@@ -101,12 +96,17 @@ def _fields(body: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     return given, complaints
 
 
-def _is_flat(found: Any) -> bool:
-    return isinstance(found, dict) and not any(isinstance(each, (dict, list)) for each in found.values())
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """A JSON object as it was written; a JSON array is a plain list."""
+def _pairs(body: bytes) -> list[tuple[str, Any]]:
+    """The object's fields as they were written. Raises `InvalidCake` where it is no object, and the parsers' errors."""
+    # First by a parser that ends deep nesting with an error instead of a full stack.
+    found = msgspec.json.decode(body)
+    if not isinstance(found, dict):
+        raise errors.InvalidCake({"": "must be a JSON object"})
+    if any(isinstance(each, (dict, list)) for each in found.values()):
+        # The other parser, which sees what is given twice, is slow: nothing is for it that is no cake anyhow.
+        return list(found.items())
+    pairs: list[tuple[str, Any]] = json.loads(body, object_pairs_hook=list)
+    return pairs
 
 
 def _checked(given: Mapping[str, Any], complaints: dict[str, str], *, required: tuple[str, ...]) -> cakes.CakeDraft:

@@ -1,6 +1,6 @@
 """A person's word: on what waits in review, on what nobody can know, and on what failed and shall be tried again."""
 
-from typing import Final, NoReturn
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -22,15 +22,10 @@ async def decide(
         IllegalTransition: it is not in review (any more).
     """
     reason = submissions.Reason.REJECTED_BY_PERSON if target is State.REJECTED else None
-    async with db.connection() as connection:
-        moved = await moves.move(
-            connection, submission_id, State.REVIEW, target, _DECIDE[target],
-            reason=reason, actor=f"person:{actor}", note=note, wait_seconds=0,
-        )  # fmt: skip
-    if moved is None:
-        found = await get(db, submission_id)
-        raise errors.IllegalTransition(f"Submission {submission_id} is {found.state.value}, not in review.")
-    return moved
+    return await _moved(
+        db, submission_id, State.REVIEW, target, _DECIDE[target],
+        actor=actor, note=note, reason=reason, wait_seconds=0,
+    )  # fmt: skip
 
 
 _DECIDE: Final = {
@@ -56,14 +51,9 @@ async def replay(
     if row is not None and row["reason"] == submissions.Reason.UPSTREAM_UNCERTAIN:
         raise errors.IllegalTransition(f"Submission {submission_id} may have been created: submit the cake anew.")
     target = State.ACCEPTED if row is not None and row["judged"] else State.PENDING
-    async with db.connection() as connection:
-        moved = await moves.move(
-            connection, submission_id, State.FAILED, target, _REPLAY, actor=f"person:{actor}", note=note, wait_seconds=0
-        )
-    if moved is None:
-        found = await get(db, submission_id)
-        raise errors.IllegalTransition(f"Submission {submission_id} is {found.state.value}, not failed.")
-    return moved
+    return await _moved(
+        db, submission_id, State.FAILED, target, _REPLAY, actor=actor, note=note, wait_seconds=0
+    )  # fmt: skip
 
 
 _REPLAY: Final = moves.query(f"""
@@ -90,15 +80,12 @@ async def say_created(
     else:
         raise errors.IllegalTransition(f"No cake is proposed for submission {submission_id}: name one.")
     try:
-        async with db.connection() as connection:
-            moved = await moves.move(
-                connection, submission_id, State.UNCERTAIN, State.CREATED, _SAY_CREATED,
-                actor=f"person:{actor}", note=note, upstream_id=named,
-                cake=item,
-            )  # fmt: skip
+        return await _moved(
+            db, submission_id, State.UNCERTAIN, State.CREATED, _SAY_CREATED,
+            actor=actor, note=note, upstream_id=named, cake=item,
+        )  # fmt: skip
     except psycopg.errors.UniqueViolation as error:
         raise errors.IllegalTransition(f"Cake {named} is another submission's.") from error
-    return moved or await _refuse(db, submission_id)
 
 
 async def say_absent(
@@ -110,12 +97,10 @@ async def say_absent(
         SubmissionNotFound: there is no such submission.
         IllegalTransition: it is not uncertain (any more), or what was sent may still arrive.
     """
-    async with db.connection() as connection:
-        moved = await moves.move(
-            connection, submission_id, State.UNCERTAIN, State.ACCEPTED, _SAY_ABSENT,
-            actor=f"person:{actor}", note=note, wait_seconds=0, write_max=write_max_seconds,
-        )  # fmt: skip
-    return moved or await _refuse(db, submission_id)
+    return await _moved(
+        db, submission_id, State.UNCERTAIN, State.ACCEPTED, _SAY_ABSENT,
+        actor=actor, note=note, wait_seconds=0, write_max=write_max_seconds,
+    )  # fmt: skip
 
 
 async def give_up(
@@ -127,20 +112,36 @@ async def give_up(
         SubmissionNotFound: there is no such submission.
         IllegalTransition: it is not uncertain (any more).
     """
+    return await _moved(
+        db, submission_id, State.UNCERTAIN, State.FAILED, _GIVE_UP,
+        actor=actor, note=note, reason=submissions.Reason.UPSTREAM_UNCERTAIN, detail="given up by a person",
+    )  # fmt: skip
+
+
+_SAID: Final = {State.REVIEW: "in review", State.FAILED: "failed", State.UNCERTAIN: "uncertain"}
+
+
+async def _moved(
+    db: pool.Database,
+    submission_id: UUID,
+    origin: State,
+    target: State,
+    statement: str,
+    *,
+    actor: str,
+    **parameters: Any,
+) -> submissions.Submission:
+    """Carry out a person's word; where it came too late, or too early, say how the submission stands."""
     async with db.connection() as connection:
         moved = await moves.move(
-            connection, submission_id, State.UNCERTAIN, State.FAILED, _GIVE_UP,
-            reason=submissions.Reason.UPSTREAM_UNCERTAIN, detail="given up by a person", actor=f"person:{actor}",
-            note=note,
-        )  # fmt: skip
-    return moved or await _refuse(db, submission_id)
-
-
-async def _refuse(db: pool.Database, submission_id: UUID) -> NoReturn:
+            connection, submission_id, origin, target, statement, actor=f"person:{actor}", **parameters
+        )
+    if moved is not None:
+        return moved
     found = await get(db, submission_id)
-    if found.state is State.UNCERTAIN:
+    if found.state is origin is State.UNCERTAIN:
         raise errors.IllegalTransition("What was sent may still arrive: wait until that is over.")
-    raise errors.IllegalTransition(f"Submission {submission_id} is {found.state.value}, not uncertain.")
+    raise errors.IllegalTransition(f"Submission {submission_id} is {found.state.value}, not {_SAID[origin]}.")
 
 
 _RESOLVED: Final = "needs_person = false, settled_at = now(), next_attempt_at = NULL"
