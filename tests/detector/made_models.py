@@ -9,7 +9,7 @@ from cakegate.adapters import detector
 from cakegate.domain import verdicts
 
 SIDE_PIXELS = 4
-FLOAT, UINT8 = 1, 2
+FLOAT, UINT8, INT64, BOOL = 1, 2, 7, 9
 
 
 def _varint(number):
@@ -56,6 +56,12 @@ def _weight(value, external):
     return _message((1, 1), (2, FLOAT), (8, "weight"), (13, place), (14, 1))
 
 
+def _numbers(name, values):
+    """A constant (1, n) of floats."""
+    content = struct.pack(f"<{len(values)}f", *values)
+    return _message((1, 1), (1, len(values)), (2, FLOAT), (8, name), (9, content))
+
+
 def model(
     *,
     weight=0.0,
@@ -66,8 +72,9 @@ def model(
     score="score",
     element=UINT8,
     shape=("n", SIDE_PIXELS, SIDE_PIXELS, 3),
+    kinds=(),
 ):
-    """sigmoid(weight * mean of the pixels), and ways to get it wrong."""
+    """sigmoid(weight * mean of the pixels), and ways to get it wrong; `kinds` are what it gives for any picture."""
     nodes = [
         _node("Cast", [pixels], "floats", _whole("to", FLOAT)),
         _node("ReduceMean", ["floats"], "mean", _wholes("axes", [1, 2, 3]), _whole("keepdims", 0)),
@@ -75,14 +82,49 @@ def model(
         _node("Sigmoid" if squashed else "Identity", ["logit"], "one"),
         _node("Concat", ["one", "one"] if doubled else ["one"], score, _whole("axis", 0)),
     ]
-    graph = _message(
+    graph = [
         *((1, node) for node in nodes),
         (2, "made"),
         (5, _weight(weight, external)),
         (11, _tensor_type(pixels, element, shape)),
         (12, _tensor_type(score, FLOAT, ["m"])),
+    ]
+    if kinds:
+        graph.insert(0, (1, _node("Identity", ["constant"], "kinds")))
+        graph += [(5, _numbers("constant", kinds)), (12, _tensor_type("kinds", FLOAT, ["m", len(kinds)]))]
+    return _whole_model(graph)
+
+
+def _whole_model(graph):
+    return _message((1, 8), (7, _message(*graph)), (8, _message((1, ""), (2, 17))))
+
+
+def endless_model():
+    """One that is right in all but its time: it adds to its score, nine quintillion times."""
+    body = _message(
+        (1, _node("Add", ["so_far", "so_far"], "further")),
+        (1, _node("Identity", ["go_on"], "still")),
+        (2, "body"),
+        (11, _tensor_type("turn", INT64, [])),
+        (11, _tensor_type("go_on", BOOL, [])),
+        (11, _tensor_type("so_far", FLOAT, ["m"])),
+        (12, _tensor_type("still", BOOL, [])),
+        (12, _tensor_type("further", FLOAT, ["m"])),
     )
-    return _message((1, 8), (7, graph), (8, _message((1, ""), (2, 17))))
+    forever = _message((2, INT64), (8, "forever"), (9, struct.pack("<q", 2**63 - 1)))
+    truth = _message((2, BOOL), (8, "truth"), (9, b"\x01"))
+    graph = [
+        (1, _node("Cast", ["pixels"], "floats", _whole("to", FLOAT))),
+        (1, _node("ReduceMean", ["floats"], "mean", _wholes("axes", [1, 2, 3]), _whole("keepdims", 0))),
+        (1, _node("Loop", ["forever", "truth", "mean"], "sum", _message((1, "body"), (6, body), (20, 5)))),
+        (1, _node("Sigmoid", ["sum"], "score")),
+        (2, "endless"),
+        (5, forever),
+        (5, truth),
+        (11, _tensor_type("pixels", UINT8, ("n", SIDE_PIXELS, SIDE_PIXELS, 3))),
+        (12, _tensor_type("score", FLOAT, ["m"])),
+    ]
+    return _whole_model(graph)
 
 
 def write_pack(folder, content, **changes):

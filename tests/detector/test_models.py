@@ -33,6 +33,49 @@ def test_any_model_of_the_right_shape_is_taken(folder):
     assert verdicts.Decision.REVIEW == judge.judge(BLACK).decision
 
 
+def test_a_model_that_tells_kinds_names_the_three_likeliest(folder):
+    content = made_models.model(weight=0.01, kinds=[0.1, 0.04, 0.3, 0.25, 0.2])
+    pack = made_models.write_pack(folder, content, labels=["cake", "donut", "bread", "cupcake", "wedding cake", "pie"])
+    verdict = detector.Detector.load(pack).judge(WHITE)
+    named = [(label.name, round(label.score, 4)) for label in verdict.labels]
+    assert [("cake", round(verdict.score, 4)), ("cupcake", 0.3), ("wedding cake", 0.25), ("pie", 0.2)] == named
+
+
+def test_unlikely_kinds_are_not_named(folder):
+    pack = made_models.write_pack(folder, made_models.model(kinds=[0.04, 0.9]), labels=["cake", "donut", "bread"])
+    assert ["cake", "bread"] == [label.name for label in detector.Detector.load(pack).judge(WHITE).labels]
+
+
+def test_a_model_without_kinds_says_cake_alone(folder):
+    verdict = detector.Detector.load(made_models.write_pack(folder, made_models.model())).judge(WHITE)
+    assert [verdicts.Label(name="cake", score=0.5)] == verdict.labels
+
+
+@pytest.mark.parametrize(
+    ("labels", "kinds", "complaint"),
+    [
+        (["cake", "donut"], [], "must give score (n,) of float, and kinds (n, 1), which its card names"),
+        (["cake", "donut"], [0.5, 0.5], "must give score (n,) of float, and kinds (n, 1), which its card names"),
+        (["cake", "donut"], [math.nan], "gives nan for a black picture: no probability"),
+        (["cake", "donut"], [1.5], "gives 1.5 for a black picture: no probability"),
+        (["donut"], [], "labels must begin with 'cake', not be ['donut']"),
+        ([], [], "labels must begin with 'cake', not be []"),
+    ],
+)
+def test_kinds_that_the_card_does_not_name_are_refused(folder, labels, kinds, complaint):
+    assert complaint in refused(folder, made_models.model(kinds=kinds), labels=labels)
+
+
+@pytest.mark.parametrize("histogram", [[1] * 19, [1] * 19 + [-1]])
+def test_a_histogram_of_other_bins_is_refused(folder, histogram):
+    assert "histogram must be 20 counts" in refused(folder, made_models.model(), histogram=histogram)
+
+
+def test_a_model_that_does_not_end_is_given_up(folder, monkeypatch):
+    monkeypatch.setattr(detector, "PROBE_SECONDS", 0.2)
+    assert "takes longer than 0.2 seconds for a black picture" in refused(folder, made_models.endless_model())
+
+
 def test_given_thresholds_replace_the_cards(folder):
     given = verdicts.Thresholds(accept=1.0, review=0.95)
     pack = made_models.write_pack(folder, made_models.model(weight=0.01))
@@ -60,12 +103,13 @@ def test_a_picture_of_another_size_is_the_callers_mistake(folder):
         ({"element": made_models.FLOAT}, "must take one input"),
         ({"shape": ("n", 3, made_models.SIDE_PIXELS, made_models.SIDE_PIXELS)}, "must take one input"),
         ({"pixels": "image"}, "must take one input"),
-        ({"score": "logits"}, "must give one output"),
+        ({"score": "logits"}, "must give score"),
         ({"shape": (2, made_models.SIDE_PIXELS, made_models.SIDE_PIXELS, 3)}, "fails on a black picture"),
         ({"doubled": True}, "fails on a black picture"),
         ({"squashed": False, "weight": 1.0}, "for a white picture: no probability"),
         ({"squashed": False, "weight": -1.0}, "for a white picture: no probability"),
         ({"weight": math.nan}, "gives nan for a black picture"),
+        ({"kinds": [0.5, 0.5]}, "card names no kinds"),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
 )

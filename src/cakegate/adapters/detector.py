@@ -2,12 +2,14 @@
 
 A pack is a folder of two files:
 
-- `model.onnx`: input `pixels` (n, side, side, 3) uint8 RGB; output `score` (n,) probability that it shows a cake.
-  Scaling and calibration are inside the graph, so that no caller can get them wrong.
+- `model.onnx`: input `pixels` (n, side, side, 3) uint8 RGB; output `score` (n,) probability that it shows a cake, and
+  perhaps `kinds` (n, k), probabilities of k kinds of cakes and other things that the card names. Scaling and
+  calibration are inside the graph, so that no caller can get them wrong.
 - `card.json`: a `Card`.
 """
 
 import hashlib
+import threading
 from pathlib import Path
 
 import msgspec
@@ -22,14 +24,28 @@ CARD_MAX_BYTES = 1024 * 1024
 #: Far above any network that is quick enough here; a larger file is a mistake or an attack on memory.
 MODEL_MAX_BYTES = 64 * 1024 * 1024
 SIDE_MAX_PIXELS = 1024
+CAKE = "cake"
+HISTOGRAM_BINS = 20
+#: A verdict names at most this many kinds, and none less likely than this.
+KINDS_NAMED = 3
+KIND_LEAST_SCORE = 0.05
+#: The probe's pictures: a model that needs longer for one would hold up every worker. Good ones take milliseconds.
+PROBE_SECONDS = 20.0
 
 # Warnings of the runtime about its own graph rewriting are no news to an operator. 3: errors only.
 onnxruntime.set_default_logger_severity(3)
 onnxruntime.disable_telemetry_events()
 
 
+_NO_KINDS = np.zeros(0, dtype=np.float32)
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a pack says of itself. `metrics` holds figures by the split they were measured on."""
+    """What a pack says of itself. `metrics` holds figures by the split they were measured on.
+
+    `labels`: "cake", then the names of the k kinds, where the model tells kinds. `histogram`: how many validation
+    pictures scored in each of `HISTOGRAM_BINS` equal bins from 0 to 1, all labels together; empty: not known.
+    """
 
     name: str
     version: str
@@ -44,6 +60,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     metrics: dict[str, dict[str, float]]
     limits: list[str]
     sha256: str
+    histogram: list[int] = []
 
 
 def encode_card(card: Card) -> bytes:
@@ -92,31 +109,58 @@ class Detector:
 
     def judge(self, rgb: bytes) -> verdicts.Verdict:
         """The verdict on one picture: `side_pixels` squared times 3 bytes of RGB, as `pixels.prepare` makes them."""
-        score = self._score(rgb)
+        score, kinds = self._run(rgb)
         return verdicts.Verdict(
             score=score,
             decision=verdicts.decide(score, self.thresholds),
             thresholds=self.thresholds,
             model=self.model,
+            labels=[verdicts.Label(name=CAKE, score=score), *self._likeliest(kinds)],
         )
 
-    def _score(self, rgb: bytes) -> float:
+    def _run(
+        self, rgb: bytes, options: onnxruntime.RunOptions | None = None
+    ) -> tuple[float, "np.ndarray[tuple[int], np.dtype[np.float32]]"]:
+        """The score, and the probabilities (k,) of the kinds; of no kinds where the model tells none."""
         side = self.model_input.side_pixels
         pixels = np.frombuffer(rgb, dtype=np.uint8).reshape(1, side, side, 3)
-        (score,) = self._session.run(["score"], {"pixels": pixels})[0]
-        return float(score)
+        (score,), *rest = self._session.run(None, {"pixels": pixels}, options)
+        return float(score), rest[0][0] if rest else _NO_KINDS
+
+    def _likeliest(self, kinds: "np.ndarray[tuple[int], np.dtype[np.float32]]") -> list[verdicts.Label]:
+        names = self.card.labels[1:]
+        order = np.argsort(-kinds, kind="stable")[:KINDS_NAMED]
+        return [
+            verdicts.Label(name=names[place], score=float(kinds[place]))
+            for place in order
+            if kinds[place] >= KIND_LEAST_SCORE
+        ]
 
     def _probe(self, folder: Path) -> None:
         """Judge black, white and noise: warms the runtime up, and a model that gives no probabilities is found out."""
         count = self.model_input.side_pixels**2 * 3
         noise = np.random.default_rng(0).integers(0, 256, count, dtype=np.uint8).tobytes()
-        for name, picture in (("black", bytes(count)), ("white", b"\xff" * count), ("noise", noise)):
-            try:
-                score = self._score(picture)
-            except Exception as error:
-                raise errors.InvalidPack(f"{folder / MODEL_FILE} fails on a {name} picture: {error}") from error
-            if not 0.0 <= score <= 1.0:
-                raise errors.InvalidPack(f"{folder / MODEL_FILE} gives {score} for a {name} picture: no probability")
+        options = onnxruntime.RunOptions()
+        alarm = threading.Timer(PROBE_SECONDS, setattr, (options, "terminate", True))
+        alarm.daemon = True
+        alarm.start()
+        try:
+            for name, picture in (("black", bytes(count)), ("white", b"\xff" * count), ("noise", noise)):
+                self._probe_one(folder, name, picture, options)
+        finally:
+            alarm.cancel()
+
+    def _probe_one(self, folder: Path, name: str, picture: bytes, options: onnxruntime.RunOptions) -> None:
+        try:
+            score, kinds = self._run(picture, options)
+        except Exception as error:
+            reason = f"fails on a {name} picture: {error}"
+            if options.terminate:
+                reason = f"takes longer than {PROBE_SECONDS:g} seconds for a {name} picture"
+            raise errors.InvalidPack(f"{folder / MODEL_FILE} {reason}") from error
+        for found in (score, *kinds.tolist()):
+            if not 0.0 <= found <= 1.0:
+                raise errors.InvalidPack(f"{folder / MODEL_FILE} gives {found} for a {name} picture: no probability")
 
 
 def _read_file(path: Path, *, most_bytes: int) -> bytes:
@@ -138,6 +182,10 @@ def _read_card(folder: Path) -> Card:
         raise errors.InvalidPack(f"{path}: {error}") from error
     if not 1 <= card.input.side_pixels <= SIDE_MAX_PIXELS:
         raise errors.InvalidPack(f"{path}: input.side_pixels must be 1 to {SIDE_MAX_PIXELS}")
+    if card.labels[:1] != [CAKE]:
+        raise errors.InvalidPack(f"{path}: labels must begin with {CAKE!r}, not be {card.labels[:1]}")
+    if len(card.histogram) not in {0, HISTOGRAM_BINS} or min(card.histogram, default=0) < 0:
+        raise errors.InvalidPack(f"{path}: histogram must be {HISTOGRAM_BINS} counts, or none")
     return card
 
 
@@ -162,10 +210,13 @@ def _session(content: bytes, folder: Path) -> onnxruntime.InferenceSession:
 def _check_shapes(session: onnxruntime.InferenceSession, card: Card, folder: Path) -> None:
     side = card.input.side_pixels
     inputs = [(each.name, each.type, list(each.shape[1:])) for each in session.get_inputs()]
-    outputs = [(each.name, each.type, len(each.shape)) for each in session.get_outputs()]
+    outputs = [(each.name, each.type, list(each.shape)[1:]) for each in session.get_outputs()]
+    kinds = len(card.labels) - 1
     if inputs != [("pixels", "tensor(uint8)", [side, side, 3])]:
         raise errors.InvalidPack(
             f"{folder / MODEL_FILE} must take one input, pixels (n, {side}, {side}, 3) of uint8; it takes {inputs}"
         )
-    if outputs != [("score", "tensor(float)", 1)]:
-        raise errors.InvalidPack(f"{folder / MODEL_FILE} must give one output, score (n,) of float; it gives {outputs}")
+    wanted = [("score", "tensor(float)", []), ("kinds", "tensor(float)", [kinds])]
+    if outputs != wanted[: 2 if kinds else 1]:
+        also = f", and kinds (n, {kinds}), which its card names" if kinds else " alone, for its card names no kinds"
+        raise errors.InvalidPack(f"{folder / MODEL_FILE} must give score (n,) of float{also}; it gives {outputs}")

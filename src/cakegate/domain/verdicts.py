@@ -32,6 +32,19 @@ class ModelInput(msgspec.Struct, frozen=True, kw_only=True):
     fit: Fit
 
 
+class Quality(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to judge by in a picture.
+
+    `shortest_side_pixels` is the file's. `contrast` is the standard deviation of its luminance: 0 for one flat colour,
+    at most 127.5. `sharpness` is how steep its steepest edges are, against that contrast: about 1 and more for a
+    photograph in focus, towards 0 as it is blurred; 0 where nothing is to be seen.
+    """
+
+    shortest_side_pixels: int
+    contrast: float
+    sharpness: float
+
+
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """Scores from `accept` up are cakes, below `review` are not; between them a person decides. Both in [0, 1]."""
 
@@ -45,6 +58,29 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
             )
 
 
+class Minima(msgspec.Struct, frozen=True, kw_only=True):
+    """The least of each `Quality` with which a picture can be judged. A minimum of 0 asks for nothing."""
+
+    shortest_side_pixels: int
+    contrast: float
+    sharpness: float
+
+
+class Flaw(enum.StrEnum):
+    """Why a picture cannot be judged, whatever its score."""
+
+    TOO_SMALL = "too-small"
+    BLANK = "blank"
+    BLURRED = "blurred"
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows from a verdict once the picture was looked at: a `flaw` makes it a person's decision."""
+
+    decision: Decision
+    flaw: Flaw | None = None
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """Which model judged: the pack's name and version, and the SHA-256 (hex) of its model file."""
 
@@ -53,14 +89,25 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
 
 
+class Label(msgspec.Struct, frozen=True, kw_only=True):
+    """What a picture may show, and the model's probability of it, 0 to 1."""
+
+    name: str
+    score: float
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """One model's judgement of one picture. `score` is its probability, 0 to 1, that the picture shows a cake."""
+    """One model's judgement of one picture. `score` is its probability, 0 to 1, that the picture shows a cake.
+
+    `labels`: "cake" with the score first, then the likeliest kinds of cakes and other things, likeliest first.
+    """
 
     score: float
     decision: Decision
     thresholds: Thresholds
     model: Model
     judged_at: datetime | None = None
+    labels: list[Label] = []
 
 
 def decide(score: float, thresholds: Thresholds) -> Decision:
@@ -70,3 +117,40 @@ def decide(score: float, thresholds: Thresholds) -> Decision:
     if score < thresholds.review:
         return Decision.REJECT
     return Decision.REVIEW
+
+
+def flaw(quality: Quality, minima: Minima) -> Flaw | None:
+    """What keeps a picture from being judged, the plainest first: what is blank is blurred as well.
+
+    A measure that is not a number is below any minimum but 0.
+    """
+    if quality.shortest_side_pixels < minima.shortest_side_pixels:
+        return Flaw.TOO_SMALL
+    if minima.contrast > 0 and not quality.contrast >= minima.contrast:
+        return Flaw.BLANK
+    if minima.sharpness > 0 and not quality.sharpness >= minima.sharpness:
+        return Flaw.BLURRED
+    return None
+
+
+def after(verdict: Verdict, quality: Quality, minima: Minima) -> Outcome:
+    """What follows from a verdict on a picture of this quality: the score decides, unless too little is to be seen."""
+    found = flaw(quality, minima)
+    return Outcome(decision=Decision.REVIEW if found else verdict.decision, flaw=found)
+
+
+def in_force(card: Thresholds, *, accept: float | None, review: float | None, band: float) -> Thresholds:
+    """The thresholds to judge by: each given one instead of the card's, then the band between them made `band` as wide.
+
+    The band keeps its upper edge, so that a wider or narrower one never changes what is accepted: `band` 1 leaves it as
+    it is, 0 leaves nothing for a person, above 1 more is asked of people and less rejected. Where `accept` alone is
+    given and falls below the card's review threshold, it is the review threshold too.
+
+    Raises:
+        ValueError: a given `review` is above the accept threshold.
+    """
+    upper = card.accept if accept is None else accept
+    lower = min(card.review, upper) if review is None else review
+    if lower > upper:
+        raise ValueError(f"the review threshold {lower:g} is above the accept threshold {upper:g}")
+    return Thresholds(accept=upper, review=min(upper, max(0.0, upper - band * (upper - lower))))
