@@ -36,7 +36,7 @@ async def with_children(judged):
 
     async def exchange(**pictures):
         seen = judged.context.judges.detector.model_input
-        children = pool.PixelPool(settings.Pictures(**pictures), model_input=seen, size=1)
+        children = pool.PixelPool(settings.Pictures(**pictures), model_inputs=[seen], size=1)
         await children.start()
         pools.append(children)
         judges = msgspec.structs.replace(judged.context.judges, pixels=children)

@@ -25,7 +25,7 @@ IN_THE_SUITE = 400
 async def leased():
     children = pool.PixelPool(
         settings.Pictures(),
-        model_input=verdicts.ModelInput(side_pixels=made_pictures.SIDE_PIXELS, fit=verdicts.Fit.STRETCH),
+        model_inputs=[verdicts.ModelInput(side_pixels=made_pictures.SIDE_PIXELS, fit=verdicts.Fit.STRETCH)],
         size=1,
     )
     await children.start()
@@ -48,7 +48,7 @@ async def outcome(child, content):
         made = await child.render(list(renditions.Preset))
     except errors.PictureError as error:
         return type(error)
-    assert made_pictures.SIDE_PIXELS**2 * 3 == len(decoded.model_input)
+    assert made_pictures.SIDE_PIXELS**2 * 3 == len(decoded.model_inputs[0])
     assert 2 * len(renditions.Preset) == len(made)
     return None
 

@@ -15,7 +15,7 @@ async def started_pool(*, size=1, **pictures):
     """A pool with settings of its own."""
     children = pool.PixelPool(
         settings.Pictures(**pictures),
-        model_input=verdicts.ModelInput(side_pixels=made_pictures.SIDE_PIXELS, fit=verdicts.Fit.STRETCH),
+        model_inputs=[verdicts.ModelInput(side_pixels=made_pictures.SIDE_PIXELS, fit=verdicts.Fit.STRETCH)],
         size=size,
     )
     await children.start()

@@ -256,7 +256,7 @@ from cakegate.domain import verdicts
 
 async def main():
     seen = verdicts.ModelInput(side_pixels=32, fit=verdicts.Fit.STRETCH)
-    children = pool.PixelPool(settings.Pictures(), model_input=seen, size=1)
+    children = pool.PixelPool(settings.Pictures(), model_inputs=[seen], size=1)
     await children.start()
     async with children.lease() as child:
         print((await child.start()).pid, flush=True)
@@ -270,7 +270,7 @@ asyncio.run(main())
 async def test_children_that_cannot_start_fail_the_start(monkeypatch, interpreter):
     monkeypatch.setattr(sys, "executable", interpreter)
     seen = verdicts.ModelInput(side_pixels=32, fit=verdicts.Fit.STRETCH)
-    children = pool.PixelPool(settings.Pictures(), model_input=seen, size=2)
+    children = pool.PixelPool(settings.Pictures(), model_inputs=[seen], size=2)
     with pytest.raises(errors.Unavailable):
         await children.start()
 

@@ -13,7 +13,7 @@ from cakegate.domain.renditions import Format, Preset
 
 def seen(decoded):
     """What the model sees, as a picture."""
-    return Image.frombytes("RGB", (made_pictures.SIDE_PIXELS, made_pictures.SIDE_PIXELS), decoded.model_input)
+    return Image.frombytes("RGB", (made_pictures.SIDE_PIXELS, made_pictures.SIDE_PIXELS), decoded.model_inputs[0])
 
 
 def corner(image, x, y):
@@ -42,7 +42,7 @@ async def test_each_format_is_decoded(child, name):
 @pytest.mark.parametrize("name", made_pictures.ODD)
 async def test_an_odd_picture_is_decoded_and_rendered(child, name):
     decoded = await child.decode(made_pictures.ODD[name]())
-    assert made_pictures.SIDE_PIXELS**2 * 3 == len(decoded.model_input)
+    assert made_pictures.SIDE_PIXELS**2 * 3 == len(decoded.model_inputs[0])
     made = await child.render(list(Preset))
     assert 6 == len(made)
     for each in made:

@@ -86,7 +86,7 @@ async def _judge(
         picture = render.picture_of(fetched, decoded)
         with metrics.stage("infer", timings):
             verdict = await asyncio.get_running_loop().run_in_executor(
-                context.judges.inference, context.judges.detector.judge, decoded.model_input
+                context.judges.inference, context.judges.detector.judge, decoded.model_inputs[0]
             )
         with metrics.stage("settle", timings):
             settled = await judging.settle_verdict(

@@ -43,7 +43,7 @@ async def opened(config: settings.Settings, db: pool.Database, stack: contextlib
     """All of it, closed with `stack`. Raises `InvalidPack`, `InvalidSettings`."""
     threads = config.worker.threads
     loaded = load_detector(config.detector)
-    children = pixels.PixelPool(config.pictures, model_input=loaded.model_input, size=threads)
+    children = pixels.PixelPool(config.pictures, model_inputs=[loaded.model_input], size=threads)
     await children.start()
     stack.push_async_callback(children.close)
     fetcher = fetching.Fetcher(config.fetch)

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 import msgspec
 from PIL import GifImagePlugin, Image, ImageCms, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, WebPImagePlugin
 
-from cakegate.adapters.pixels import decoding, preparing, protocol, rendering
+from cakegate.adapters.pixels import decoding, measuring, preparing, protocol, rendering
 from cakegate.domain import renditions
 
 # Named here so that they are loaded at the start and no other decoder is, ever: Pillow loads on demand by default. MPO
@@ -72,7 +72,8 @@ def _decode(content: bytes, setup: protocol.Setup) -> tuple[protocol.Answer, Ima
         format=picture.format,
         width=picture.width,
         height=picture.height,
-        model_input=preparing.prepare(picture.image, setup.model_input),
+        model_inputs=preparing.prepare_all(picture.image, setup.model_inputs),
+        quality=measuring.measured(picture),
     )
     return answer, picture.image
 

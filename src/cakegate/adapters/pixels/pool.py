@@ -25,10 +25,10 @@ _CHILDREN_MOST: Final = 3
 class PixelChild:
     """A place for one decoding child: who leases it has the child to himself."""
 
-    def __init__(self, group: settings.Pictures, model_input: verdicts.ModelInput) -> None:
+    def __init__(self, group: settings.Pictures, model_inputs: Sequence[verdicts.ModelInput]) -> None:
         self._group = group
-        self._model_input = model_input
-        self._input_bytes = 3 * model_input.side_pixels**2
+        self._model_inputs = list(model_inputs)
+        self._input_bytes = [3 * each.side_pixels**2 for each in model_inputs]
         self._process: process.Process | None = None
         self._served = 0
         self._ending: set[asyncio.Task[None]] = set()
@@ -39,7 +39,7 @@ class PixelChild:
             if self._process is not None:
                 _log.warning("decoder.replaced", pid=self._process.pid)
                 self._part_from(self._process)
-            self._process = await process.Process.spawn(self._group, self._model_input)
+            self._process = await process.Process.spawn(self._group, self._model_inputs)
             self._served = 0
         return self._process
 
@@ -55,7 +55,7 @@ class PixelChild:
         answer = await self._decode(content)
         if isinstance(answer, protocol.Refused):
             raise (errors.PictureTooLarge if answer.too_large else errors.PictureNotAnImage)(answer.detail)
-        if not isinstance(answer, protocol.Decoded) or len(answer.model_input) != self._input_bytes:
+        if not isinstance(answer, protocol.Decoded) or [*map(len, answer.model_inputs)] != self._input_bytes:
             raise self._nonsense(answer)
         return answer
 
@@ -111,10 +111,13 @@ class PixelChild:
 
 
 class PixelPool:
-    """`size` children; `lease` one for each picture. Start it in the event loop of the main thread."""
+    """`size` children; `lease` one for each picture. Start it in the event loop of the main thread.
 
-    def __init__(self, group: settings.Pictures, *, model_input: verdicts.ModelInput, size: int) -> None:
-        self._children = [PixelChild(group, model_input) for _ in range(size)]
+    Each picture is prepared for all of `model_inputs`: the model's that decides first, a shadow's second.
+    """
+
+    def __init__(self, group: settings.Pictures, *, model_inputs: Sequence[verdicts.ModelInput], size: int) -> None:
+        self._children = [PixelChild(group, model_inputs) for _ in range(size)]
         # Last in, first out: with little to do one child stays warm and the others stay in swap.
         self._free: asyncio.LifoQueue[PixelChild] = asyncio.LifoQueue()
 

@@ -1,5 +1,7 @@
 """From a decoded picture to what a model sees. Training, evaluation and the worker's child all go through here."""
 
+from collections.abc import Sequence
+
 from PIL import Image
 
 from cakegate.domain import verdicts
@@ -18,6 +20,15 @@ def flatten(image: Image.Image) -> Image.Image:
         background.paste(image, mask=image.getchannel("A"))
         return background
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def prepare_all(image: Image.Image, model_inputs: Sequence[verdicts.ModelInput]) -> list[bytes]:
+    """`prepare` for each of several models; those that want the same share it."""
+    made: dict[verdicts.ModelInput, bytes] = {}
+    for each in model_inputs:
+        if each not in made:
+            made[each] = prepare(image, each)
+    return [made[each] for each in model_inputs]
 
 
 def prepare(image: Image.Image, model_input: verdicts.ModelInput) -> bytes:

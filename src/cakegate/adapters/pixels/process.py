@@ -5,7 +5,7 @@ import contextlib
 import math
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -50,7 +50,7 @@ class Process:
         self.pid = process.pid
 
     @classmethod
-    async def spawn(cls, group: settings.Pictures, model_input: verdicts.ModelInput) -> "Process":
+    async def spawn(cls, group: settings.Pictures, model_inputs: Sequence[verdicts.ModelInput]) -> "Process":
         """Start a child and wait until it is ready. Raises `Unavailable`."""
         try:
             process = await asyncio.create_subprocess_exec(
@@ -70,7 +70,7 @@ class Process:
             max_pixels=group.max_pixels,
             memory_bytes=group.child_memory_bytes,
             cpu_seconds=math.ceil(group.decode_seconds),
-            model_input=model_input,
+            model_inputs=list(model_inputs),
         )
         try:
             child._stdin.write(protocol.framed(setup))

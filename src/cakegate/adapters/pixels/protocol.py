@@ -26,12 +26,15 @@ ANSWER_MAX_BYTES = 64 * 1024 * 1024
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
-    """The first message: how the child shall limit itself and see. `cpu_seconds` are those of one request."""
+    """The first message: how the child shall limit itself and what each model wants to see.
+
+    `cpu_seconds` are those of one request.
+    """
 
     max_pixels: int
     memory_bytes: int
     cpu_seconds: int
-    model_input: verdicts.ModelInput
+    model_inputs: list[verdicts.ModelInput]
 
 
 class Decode(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -59,12 +62,16 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Decoded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A decoded picture: its format, its upright size in pixels, and what the model shall see."""
+    """A decoded picture: its format, its upright size in pixels, what each model shall see, and how well it can.
+
+    `model_inputs` are in `Setup.model_inputs`' order.
+    """
 
     format: str
     width: int
     height: int
-    model_input: bytes
+    model_inputs: list[bytes]
+    quality: verdicts.Quality
 
 
 class Rendered(msgspec.Struct, frozen=True, kw_only=True, tag=True):
