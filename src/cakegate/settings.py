@@ -287,6 +287,41 @@ class Detector(Group, frozen=True, kw_only=True):
     review_threshold: Annotated[
         float, Meta(ge=-1, le=1, description="Score below which it is none; -1: as the card says.")
     ] = -1.0
+    review_band: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=100,
+            description="How far below the accept threshold people are asked, as a multiple of the distance between "
+            "the two; 0: nobody is asked about a doubtful score.",
+        ),
+    ] = 1.0
+    sample_share: Annotated[
+        float,
+        Meta(ge=0, le=1, description="Share of accepted pictures that people are shown, so that errors are seen."),
+    ] = 0.01
+    min_side_pixels: Annotated[
+        int,
+        Meta(
+            ge=0, le=10_000, description="A picture whose shorter side has fewer pixels goes to a person; 0: none does."
+        ),
+    ] = 64
+    min_contrast: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=128,
+            description="So does a blank one: its luminance (0 to 255) has a smaller standard deviation; 0: none does.",
+        ),
+    ] = 4.0
+    min_sharpness: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1000,
+            description="So does one that is more blurred than this (docs/detector.md); 0: none does.",
+        ),
+    ] = 0.0
 
 
 class Worker(Group, frozen=True, kw_only=True):

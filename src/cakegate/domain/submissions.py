@@ -1,6 +1,7 @@
 """The life of a submission: its states, the transitions that are legal, and why it ended where it did."""
 
 import enum
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NewType
@@ -10,7 +11,7 @@ import msgspec
 
 from cakegate.domain.cakes import CakeDraft
 from cakegate.domain.errors import IllegalTransition
-from cakegate.domain.verdicts import Verdict
+from cakegate.domain.verdicts import Decision, Outcome, Verdict
 
 SubmissionId = NewType("SubmissionId", UUID)
 LeaseToken = NewType("LeaseToken", UUID)
@@ -79,7 +80,34 @@ class Reason(enum.StrEnum):
     UPSTREAM_ABSENT = "upstream-absent"
     # review and uncertain
     DOUBTFUL = "doubtful"
+    TOO_SMALL = "too-small"
+    BLANK = "blank"
+    BLURRED = "blurred"
     UPSTREAM_UNCERTAIN = "upstream-uncertain"
+
+
+def after_verdict(outcome: Outcome) -> tuple[State, Reason | None]:
+    """Where a judged submission goes, and why."""
+    if outcome.flaw is not None:
+        return State.REVIEW, Reason(outcome.flaw.value)
+    return _AFTER_VERDICT[outcome.decision]
+
+
+_AFTER_VERDICT: Mapping[Decision, tuple[State, Reason | None]] = {
+    Decision.ACCEPT: (State.ACCEPTED, None),
+    Decision.REVIEW: (State.REVIEW, Reason.DOUBTFUL),
+    Decision.REJECT: (State.REJECTED, Reason.NOT_A_CAKE),
+}
+
+
+def is_sampled(submission_id: UUID, *, share: float) -> bool:
+    """Whether an accepted submission is among the `share` (0 to 1) that people look at.
+
+    Decided by a hash of its id: ids are random, so this is as good as a throw of dice, and a submission that is judged
+    again, or settled again after a lost answer, gets the same. A larger share holds all of a smaller one.
+    """
+    dice = int.from_bytes(hashlib.sha256(b"cakegate-sample" + submission_id.bytes).digest()[:8], "big")
+    return dice < share * 2**64
 
 
 class UnusableReason(enum.StrEnum):

@@ -75,7 +75,7 @@ class Flaw(enum.StrEnum):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What follows from a verdict once the picture was looked at: a `flaw` makes it a person's decision."""
+    """What follows from a verdict and its picture's quality: a `flaw` leaves the decision to a person."""
 
     decision: Decision
     flaw: Flaw | None = None
@@ -153,4 +153,4 @@ def in_force(card: Thresholds, *, accept: float | None, review: float | None, ba
     lower = min(card.review, upper) if review is None else review
     if lower > upper:
         raise ValueError(f"the review threshold {lower:g} is above the accept threshold {upper:g}")
-    return Thresholds(accept=upper, review=min(upper, max(0.0, upper - band * (upper - lower))))
+    return Thresholds(accept=upper, review=min(upper, max(0.0, band * lower + (1 - band) * upper)))
