@@ -1,5 +1,6 @@
 """How well a picture can be judged: its size, its contrast, its sharpness. Cheap: all from one small grey copy."""
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -58,5 +59,4 @@ def _deviation(histogram: Sequence[int]) -> float:
     """The standard deviation of values that are counted in a histogram."""
     count = sum(histogram)
     mean = sum(value * each for value, each in enumerate(histogram)) / count
-    variance: float = sum((value - mean) ** 2 * each for value, each in enumerate(histogram)) / count
-    return variance**0.5
+    return math.sqrt(sum((value - mean) ** 2 * each for value, each in enumerate(histogram)) / count)
