@@ -66,9 +66,20 @@ def test_kinds_that_the_card_does_not_name_are_refused(folder, labels, kinds, co
     assert complaint in refused(folder, made_models.model(kinds=kinds), labels=labels)
 
 
-@pytest.mark.parametrize("histogram", [[1] * 19, [1] * 19 + [-1]])
+@pytest.mark.parametrize(
+    "histogram",
+    [
+        {"cake": [1] * 20},
+        {"cake": [1] * 20, "other": [1] * 20},
+        {"cake": [1] * 20, "not_cake": [1] * 19},
+        {"cake": [1] * 20, "not_cake": [1] * 19 + [-1]},
+        {"cake": [1] * 20, "not_cake": [0] * 20},
+    ],
+)
 def test_a_histogram_of_other_bins_is_refused(folder, histogram):
-    assert "histogram must be 20 counts" in refused(folder, made_models.model(), histogram=histogram)
+    assert "histogram must be 20 counts of each of cake and not_cake" in refused(
+        folder, made_models.model(), histogram=histogram
+    )
 
 
 def test_a_model_that_does_not_end_is_given_up(folder, monkeypatch):

@@ -24,7 +24,7 @@ CARD_MAX_BYTES = 1024 * 1024
 #: Far above any network that is quick enough here; a larger file is a mistake or an attack on memory.
 MODEL_MAX_BYTES = 64 * 1024 * 1024
 SIDE_MAX_PIXELS = 1024
-CAKE = "cake"
+CAKE, NOT_CAKE = "cake", "not_cake"
 HISTOGRAM_BINS = 20
 #: A verdict names at most this many kinds, and none less likely than this.
 KINDS_NAMED = 3
@@ -43,8 +43,9 @@ _NO_KINDS = np.zeros(0, dtype=np.float32)
 class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a pack says of itself. `metrics` holds figures by the split they were measured on.
 
-    `labels`: "cake", then the names of the k kinds, where the model tells kinds. `histogram`: how many validation
-    pictures scored in each of `HISTOGRAM_BINS` equal bins from 0 to 1, all labels together; empty: not known.
+    `labels`: "cake", then the names of the k kinds, where the model tells kinds. `histogram`: of the validation
+    pictures of "cake" and of "not_cake", how many scored in each of `HISTOGRAM_BINS` equal bins from 0 to 1 (a score
+    of 1 in the last); empty: not known.
     """
 
     name: str
@@ -60,7 +61,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     metrics: dict[str, dict[str, float]]
     limits: list[str]
     sha256: str
-    histogram: list[int] = []
+    histogram: dict[str, list[int]] = {}
 
 
 def encode_card(card: Card) -> bytes:
@@ -184,9 +185,15 @@ def _read_card(folder: Path) -> Card:
         raise errors.InvalidPack(f"{path}: input.side_pixels must be 1 to {SIDE_MAX_PIXELS}")
     if card.labels[:1] != [CAKE]:
         raise errors.InvalidPack(f"{path}: labels must begin with {CAKE!r}, not be {card.labels[:1]}")
-    if len(card.histogram) not in {0, HISTOGRAM_BINS} or min(card.histogram, default=0) < 0:
-        raise errors.InvalidPack(f"{path}: histogram must be {HISTOGRAM_BINS} counts, or none")
+    if card.histogram and not _counts_both_labels(card.histogram):
+        raise errors.InvalidPack(f"{path}: histogram must be {HISTOGRAM_BINS} counts of each of cake and not_cake")
     return card
+
+
+def _counts_both_labels(histogram: dict[str, list[int]]) -> bool:
+    return histogram.keys() == {CAKE, NOT_CAKE} and all(
+        len(counts) == HISTOGRAM_BINS and min(counts) >= 0 < sum(counts) for counts in histogram.values()
+    )
 
 
 def _session(content: bytes, folder: Path) -> onnxruntime.InferenceSession:
