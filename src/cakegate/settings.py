@@ -18,6 +18,7 @@ from dotenv import dotenv_values
 from msgspec import Meta
 
 from cakegate import contract
+from cakegate.domain import packs
 from cakegate.domain.errors import InvalidSettings
 
 KIB: Final = 1024
@@ -30,6 +31,9 @@ Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Bytes = Annotated[int, Meta(ge=1, le=1024 * MIB)]
 #: What the library limits reads as one rate; it would take several, and read a rate of 0 as any other.
 _RATE: Final = "^(off|[1-9][0-9]{0,6}/([1-9][0-9]{0,3} )?(second|minute|hour|day)s?)$"
+
+
+_SHA256: Final = "^([0-9a-f]{64})?$"
 
 
 class Secret:
@@ -274,12 +278,34 @@ class Pictures(Group, frozen=True, kw_only=True):
 class Detector(Group, frozen=True, kw_only=True):
     """The model."""
 
-    pack: Annotated[str, Meta(description="Folder of the model pack; empty: the starter pack.")] = ""
-    sha256: Annotated[
+    pack: Annotated[
         str,
         Meta(
-            pattern="^([0-9a-f]{64})?$", description="SHA-256 that the pack's model must have; empty: as its card says."
+            description="Folder of the model pack, or the http(s) URL of a tar archive of it; empty: the starter pack."
         ),
+    ] = ""
+    pack_sha256: Annotated[
+        str,
+        Meta(
+            pattern=_SHA256,
+            description="SHA-256 of the archive; needed with a URL, unless that ends in `#sha256=...`.",
+        ),
+    ] = ""
+    sha256: Annotated[
+        str,
+        Meta(pattern=_SHA256, description="SHA-256 that the pack's model must have; empty: as its card says."),
+    ] = ""
+    shadow_pack: Annotated[
+        str,
+        Meta(description="A second pack, folder or URL, whose verdicts are stored and never acted on; empty: none."),
+    ] = ""
+    shadow_pack_sha256: Annotated[
+        str, Meta(pattern=_SHA256, description="SHA-256 of its archive, as `PACK_SHA256`.")
+    ] = ""
+    shadow_sha256: Annotated[str, Meta(pattern=_SHA256, description="SHA-256 that its model must have.")] = ""
+    shadow_share: Annotated[float, Meta(ge=0, le=1, description="Share of submissions that it judges too.")] = 1.0
+    cache_folder: Annotated[
+        str, Meta(description="Where fetched archives are kept, by hash; empty: `.cache/cakegate/packs` of the user's.")
     ] = ""
     accept_threshold: Annotated[
         float, Meta(ge=-1, le=1, description="Score from which a picture is a cake; -1: as the card says.")
@@ -322,6 +348,18 @@ class Detector(Group, frozen=True, kw_only=True):
             description="So does one that is more blurred than this (docs/detector.md); 0: none does.",
         ),
     ] = 0.0
+
+    def primary(self) -> packs.Source | None:
+        """The pack that decides; None for the starter pack. Raises `ValueError`: see `packs.source`."""
+        return packs.source(self.pack, archive_sha256=self.pack_sha256, model_sha256=self.sha256) if self.pack else None
+
+    def shadow(self) -> packs.Source | None:
+        """The pack beside it; None for none. Raises `ValueError`: see `packs.source`."""
+        return (
+            packs.source(self.shadow_pack, archive_sha256=self.shadow_pack_sha256, model_sha256=self.shadow_sha256)
+            if self.shadow_pack
+            else None
+        )
 
 
 class Worker(Group, frozen=True, kw_only=True):
@@ -552,6 +590,28 @@ def _rule_thresholds(settings: Settings) -> str | None:
     return None
 
 
+def _rule_pack(settings: Settings) -> str | None:
+    group = settings.detector
+    if group.pack_sha256 and not group.pack:
+        return "CAKEGATE_DETECTOR_PACK_SHA256: goes with CAKEGATE_DETECTOR_PACK"
+    try:
+        group.primary()
+    except ValueError as error:
+        return f"CAKEGATE_DETECTOR_PACK_SHA256: {error}"
+    return None
+
+
+def _rule_shadow_pack(settings: Settings) -> str | None:
+    group = settings.detector
+    if (group.shadow_pack_sha256 or group.shadow_sha256) and not group.shadow_pack:
+        return "CAKEGATE_DETECTOR_SHADOW_PACK: is missing, and its hash is there"
+    try:
+        group.shadow()
+    except ValueError as error:
+        return f"CAKEGATE_DETECTOR_SHADOW_PACK_SHA256: {error}"
+    return None
+
+
 def _rule_pool(settings: Settings) -> str | None:
     group = settings.database
     return (
@@ -578,6 +638,8 @@ _RULES: Final[tuple[Callable[[Settings], str | None], ...]] = (
     _rule_deadline,
     _rule_write_max,
     _rule_thresholds,
+    _rule_pack,
+    _rule_shadow_pack,
     _rule_pool,
     _rule_waits,
 )

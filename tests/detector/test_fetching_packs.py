@@ -1,4 +1,4 @@
-"""`cakegate model fetch`: a pack by URL and hash, from a server of the test's own."""
+"""Packs by URL and hash, from a server of the test's own: `cakegate model fetch`, and the cache of a process."""
 
 import contextlib
 import hashlib
@@ -13,9 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from cakegate import cli
-from cakegate.adapters import detector
+from cakegate.adapters import detector, packs
 from cakegate.domain import errors
-from cakegate.training import fetching
 
 CARD = b'{"name": "a card"}'
 MODEL = b"a model" * 1000
@@ -67,7 +66,7 @@ def served(content: bytes, *, status: int = 200) -> Iterator[str]:
 
 def fetch(content: bytes, into: Path, *, status: int = 200, sha256: str = "") -> None:
     with served(content, status=status) as url:
-        fetching.fetch(url, sha256=sha256 or hashlib.sha256(content).hexdigest(), into=into)
+        packs.fetch(url, sha256=sha256 or hashlib.sha256(content).hexdigest(), into=into, files=detector.FILES)
 
 
 def held(folder: Path) -> dict[str, bytes]:
@@ -139,21 +138,22 @@ def test_an_address_without_a_pack_is_refused(tmp_path: Path) -> None:
         fetch(b"", tmp_path, status=404)
 
 
-def test_an_archive_that_is_too_large_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "ARCHIVE_MAX_BYTES", 1000)
-    with pytest.raises(errors.InvalidPack, match="larger than 1,000 bytes"):
-        fetch(bytes(100_000), tmp_path)
+def test_an_archive_that_is_too_large_is_not_read_to_its_end(tmp_path: Path) -> None:
+    # What may lie beside the files is a constant: so many bytes, and one.
+    content = bytes(15 * 1024 * 1024 + 1)
+    with served(content) as url, pytest.raises(errors.InvalidPack, match="larger than 15,728,640 bytes"):
+        packs.fetch(url, sha256=hashlib.sha256(content).hexdigest(), into=tmp_path, files={})
 
 
 def test_a_server_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     with served(archive(PACK)) as url, pytest.raises(errors.InvalidPack, match="takes too long"):
-        fetching.fetch(url, sha256="0" * 64, into=tmp_path, seconds=-1)
+        packs.fetch(url, sha256="0" * 64, into=tmp_path, files=detector.FILES, seconds=-1)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/pack.tar", "ftp://example.com/pack.tar", "http://[/"])
 def test_an_address_that_cannot_be_asked_is_an_error_that_names_it(tmp_path: Path, url: str) -> None:
     with pytest.raises(errors.InvalidPack, match="cannot be fetched"):
-        fetching.fetch(url, sha256="0" * 64, into=tmp_path)
+        packs.fetch(url, sha256="0" * 64, into=tmp_path, files=detector.FILES)
 
 
 def test_the_verb_says_what_it_put_where(tmp_path: Path) -> None:
@@ -164,3 +164,46 @@ def test_the_verb_says_what_it_put_where(tmp_path: Path) -> None:
             ["model", "fetch", url, "--sha256", hashlib.sha256(content).hexdigest().upper(), "--into", str(tmp_path)],
         )
     assert (0, f"{tmp_path}: card.json, model.onnx\n") == (done.exit_code, done.output)
+
+
+def read(url: str, content: bytes, cache: Path | None) -> dict[str, bytes]:
+    sha256 = hashlib.sha256(content).hexdigest()
+    with packs.opened(url, sha256=sha256, files=detector.FILES, cache=cache) as folder:
+        return held(folder)
+
+
+def test_a_pack_that_was_fetched_once_needs_no_network_again(tmp_path: Path) -> None:
+    content = archive(PACK)
+    with served(content) as url:
+        first = read(url, content, tmp_path / "cache")
+    assert {"card.json": CARD, "model.onnx": MODEL} == first
+    assert first == read("http://127.0.0.1:1/gone.tar", content, tmp_path / "cache")
+    assert {f"{hashlib.sha256(content).hexdigest()}.tar": content} == held(tmp_path / "cache")
+
+
+def test_a_kept_archive_that_is_not_what_its_name_says_is_fetched_anew(tmp_path: Path) -> None:
+    content = archive(PACK)
+    kept = tmp_path / f"{hashlib.sha256(content).hexdigest()}.tar"
+    kept.write_bytes(archive([(plain("card.json"), b"evil"), (plain("model.onnx"), b"evil")]))
+    with served(content) as url:
+        assert {"card.json": CARD, "model.onnx": MODEL} == read(url, content, tmp_path)
+    assert content == kept.read_bytes()
+
+
+def test_what_its_hash_does_not_vouch_for_is_not_kept(tmp_path: Path) -> None:
+    with served(b"other") as url, pytest.raises(errors.InvalidPack, match="expected is"):
+        read(url, archive(PACK), tmp_path / "cache")
+    assert {} == held(tmp_path)
+
+
+def test_a_cache_that_cannot_be_written_is_no_reason_to_do_without_the_pack(tmp_path: Path) -> None:
+    content = archive(PACK)
+    (tmp_path / "file").write_bytes(b"no folder")
+    with served(content) as url:
+        assert {"card.json": CARD, "model.onnx": MODEL} == read(url, content, tmp_path / "file" / "cache")
+
+
+def test_what_may_be_a_key_to_an_address_is_not_told(tmp_path: Path) -> None:
+    with pytest.raises(errors.InvalidPack) as raised:
+        packs.fetch("http://user:pass@127.0.0.1:1/a.tar?sig=secret", sha256="0" * 64, into=tmp_path, files={})
+    assert str(raised.value).startswith("http://***@127.0.0.1:1/a.tar?*** cannot be fetched")

@@ -9,9 +9,14 @@ _STAGES: Final = ("fetch", "decode", "infer", "render")
 _VERDICTS: Final = "cakegate_verdicts_total"
 
 
+#: A shadow's verdicts are nobody's but a comparison's.
+_PRIMARY: Final = 'role="primary"'
+
+
 def _mean_score() -> str:
-    totals = promql.rate("cakegate_verdict_score_sum", "model", "version", over="1h")
-    return f"{totals} / {promql.rate('cakegate_verdict_score_count', 'model', 'version', over='1h')}"
+    by = ("model", "version", "role")
+    totals = promql.rate("cakegate_verdict_score_sum", *by, over="1h")
+    return f"{totals} / {promql.rate('cakegate_verdict_score_count', *by, over='1h')}"
 
 
 def _stage(name: str) -> Query:
@@ -22,27 +27,27 @@ def _stage(name: str) -> Query:
 _JUDGING: Final = Row(
     "Verdicts",
     (
-        Panel(title="Verdicts", queries=(rates(_VERDICTS, "decision"),), unit="reqps", stacked=True),
+        Panel(title="Verdicts", queries=(rates(_VERDICTS, "decision", where=_PRIMARY),), unit="reqps", stacked=True),
         Panel(
             title="Shares of verdicts",
             about="A share moves and nobody changed the model: other pictures come, which it may not fit.",
             queries=(
                 Query(
-                    f"{promql.rate(_VERDICTS, 'decision')} / scalar({promql.rate(_VERDICTS)})",
+                    f"{promql.rate(_VERDICTS, 'decision', where=_PRIMARY)} / scalar({promql.rate(_VERDICTS, where=_PRIMARY)})",
                     "{{decision}}",
                 ),
             ),
             unit="percentunit",
             stacked=True,
         ),
-        Panel(title="Models at work", queries=(rates(_VERDICTS, "model", "version"),), unit="reqps"),
+        Panel(title="Models at work", queries=(rates(_VERDICTS, "model", "version", "role"),), unit="reqps"),
         Panel(
             title="Scores",
-            queries=(increases("cakegate_verdict_score_bucket", "le"),),
+            queries=(increases("cakegate_verdict_score_bucket", "le", where=_PRIMARY),),
             kind="heatmap",
             width=16,
         ),
-        Panel(title="Mean score", queries=(Query(_mean_score(), "{{model}} {{version}}"),)),
+        Panel(title="Mean score", queries=(Query(_mean_score(), "{{model}} {{version}} {{role}}"),)),
     ),
 )
 

@@ -78,10 +78,16 @@ MARKERS_LOST: Final = Counter(
 SCANS: Final = Counter("cakegate_upstream_scans_total", "Scans of the legacy API's list for lost creates.", ["outcome"])
 BREAKER: Final = Gauge("cakegate_upstream_breaker", "1 for the state that the breaker of creates is in.", ["state"])
 
-VERDICTS: Final = Counter("cakegate_verdicts_total", "Verdicts.", ["model", "version", "decision"])
+VERDICTS: Final = Counter("cakegate_verdicts_total", "Verdicts.", ["model", "version", "role", "decision"])
 SCORES: Final = Histogram(
-    "cakegate_verdict_score", "Scores.", ["model", "version"], buckets=[step / 20 for step in range(1, 21)]
+    "cakegate_verdict_score", "Scores.", ["model", "version", "role"], buckets=[step / 20 for step in range(1, 21)]
 )
+SHADOWED: Final = Counter(
+    "cakegate_shadow_verdicts_total",
+    "Pictures judged by both models, by what each decides.",
+    ["primary", "shadow"],
+)
+SHADOW_FAILURES: Final = Counter("cakegate_shadow_failures_total", "Pictures that a shadow could not judge.")
 FETCHES: Final = Counter("cakegate_fetches_total", "Pictures fetched.", ["outcome"])
 FETCHED_BYTES: Final = Counter("cakegate_fetched_bytes_total", "Bytes of pictures fetched.")
 DECODER_DEATHS: Final = Counter("cakegate_decoder_deaths_total", "Decoding children that died holding a picture.")

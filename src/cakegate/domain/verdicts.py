@@ -14,6 +14,13 @@ class Decision(enum.StrEnum):
     REJECT = "reject"
 
 
+class Role(enum.StrEnum):
+    """Whose verdict it is: the primary's decides, a shadow's is stored and never acted on."""
+
+    PRIMARY = "primary"
+    SHADOW = "shadow"
+
+
 class Fit(enum.StrEnum):
     """How a picture of any shape becomes the model's square."""
 
@@ -75,10 +82,18 @@ class Flaw(enum.StrEnum):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What follows from a verdict and its picture's quality: a `flaw` leaves the decision to a person."""
+    """What follows from a verdict and its picture's quality: a `flaw`, said in words by `detail`, is for a person."""
 
     decision: Decision
     flaw: Flaw | None = None
+    detail: str | None = None
+
+
+class Opinion(enum.StrEnum):
+    """What a person says that a picture shows."""
+
+    CAKE = "cake"
+    NOT_CAKE = "not-cake"
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +151,17 @@ def flaw(quality: Quality, minima: Minima) -> Flaw | None:
 def after(verdict: Verdict, quality: Quality, minima: Minima) -> Outcome:
     """What follows from a verdict on a picture of this quality: the score decides, unless too little is to be seen."""
     found = flaw(quality, minima)
-    return Outcome(decision=Decision.REVIEW if found else verdict.decision, flaw=found)
+    if found is None:
+        return Outcome(decision=verdict.decision)
+    return Outcome(decision=Decision.REVIEW, flaw=found, detail=_words(found, quality, minima))
+
+
+def _words(found: Flaw, quality: Quality, minima: Minima) -> str:
+    if found is Flaw.TOO_SMALL:
+        return f"shorter side {quality.shortest_side_pixels} px; {minima.shortest_side_pixels} are wanted"
+    if found is Flaw.BLANK:
+        return f"contrast {quality.contrast:.3g}; {minima.contrast:g} is wanted"
+    return f"sharpness {quality.sharpness:.3g}; {minima.sharpness:g} is wanted"
 
 
 def in_force(card: Thresholds, *, accept: float | None, review: float | None, band: float) -> Thresholds:

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from cakegate.adapters import detector
+from cakegate.adapters import detector, packs
 from cakegate.adapters.pixels import preparing
 from cakegate.domain import errors
 from cakegate.training import config as configuration
-from cakegate.training import data, fetching, scoring
+from cakegate.training import data, scoring
 
 
 @click.group()
@@ -111,7 +111,7 @@ def evaluate(*, folder: Path, pack: Path | None) -> None:
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where the pack goes.")
 def fetch(*, url: str, sha256: str, into: Path) -> None:
     """Fetch a pack: URL leads to a tar archive of its folder."""
-    fetching.fetch(url, sha256=sha256.lower(), into=into)
+    packs.fetch(url, sha256=sha256.lower(), into=into, files=detector.FILES)
     click.echo(f"{into}: {', '.join(sorted(each.name for each in into.iterdir()))}")
 
 

@@ -111,8 +111,8 @@ async def _fetch(fetcher: fetching.Fetcher, url: str) -> fetching.Fetched:
 
 def _count(settled: submissions.Submission, verdict: verdicts.Verdict) -> None:
     model = verdict.model
-    metrics.VERDICTS.labels(model.name, model.version, verdict.decision.value).inc()
-    metrics.SCORES.labels(model.name, model.version).observe(verdict.score)
+    metrics.VERDICTS.labels(model.name, model.version, verdicts.Role.PRIMARY.value, verdict.decision.value).inc()
+    metrics.SCORES.labels(model.name, model.version, verdicts.Role.PRIMARY.value).observe(verdict.score)
     metrics.TRANSITIONS.labels(settled.state.value, settled.reason.value if settled.reason else "").inc()
     _log.info(
         "submission.judged",
