@@ -38,13 +38,13 @@ class Put:
         row = await self.pending()
         return await judging.claim(self.db, row.id, lease_seconds=lease_seconds, holder="worker-1")
 
-    async def judged(self, score: float):
+    async def judged(self, score: float, **settled):
         held = await self.judging()
         verdict = verdicts.Verdict(
             score=score, decision=verdicts.decide(score, THRESHOLDS), thresholds=THRESHOLDS, model=MODEL
         )
         return await judging.settle_verdict(
-            self.db, held, verdict=verdict, picture=PICTURE, actor="worker-1", timings={"infer": 2.5}
+            self.db, held, verdict=verdict, picture=PICTURE, actor="worker-1", timings={"infer": 2.5}, **settled
         )
 
     async def accepted(self):

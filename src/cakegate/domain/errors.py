@@ -20,6 +20,7 @@
     ├── NotFound
     │   ├── CakeNotFound
     │   ├── SubmissionNotFound
+    │   ├── SampleNotFound            it was not sampled
     │   ├── RenditionNotFound
     │   └── PageNotFound
     ├── IdempotencyMismatch           the key was used before with another body
@@ -146,6 +147,14 @@ class SubmissionNotFound(NotFound):
     def __init__(self, submission_id: UUID | str) -> None:
         self.submission_id = str(submission_id)
         super().__init__(f"There is no submission {self.submission_id!r}.")
+
+
+class SampleNotFound(NotFound):
+    """This submission is not among those that people are shown to see errors."""
+
+    def __init__(self, submission_id: UUID | str) -> None:
+        self.submission_id = str(submission_id)
+        super().__init__(f"Submission {self.submission_id} was not sampled: there is nothing to be said of it.")
 
 
 class RenditionNotFound(NotFound):

@@ -5,6 +5,7 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+from psycopg.types.json import Jsonb
 
 from cakegate.adapters.store import moves, pool
 from cakegate.domain import submissions, verdicts
@@ -39,13 +40,19 @@ async def settle_verdict(
     picture: submissions.Picture,
     actor: str,
     timings: dict[str, float],
+    outcome: verdicts.Outcome | None = None,
+    sampled: bool = False,
 ) -> submissions.Submission:
     """Write the verdict and what follows from it, in one statement. An accepted one counts as enqueued on `create`.
+
+    `outcome` is what follows; by default what the verdict's own decision says. `sampled`: if it is accepted, people
+    shall be shown it.
 
     Raises:
         LeaseLost: the submission is not ours any more; nothing is written.
     """
-    target, reason = _AFTER_VERDICT[verdict.decision]
+    follows = outcome or verdicts.Outcome(decision=verdict.decision)
+    target, reason = submissions.after_verdict(follows)
     moved = await moves.held_move(
         db,
         held,
@@ -53,8 +60,10 @@ async def settle_verdict(
         target,
         _SETTLE_VERDICT[target],
         reason=reason,
+        detail=follows.detail,
         actor=actor,
         timings=timings,
+        sampled=sampled,
         sha256=picture.sha256,
         size_bytes=picture.size_bytes,
         format=picture.format,
@@ -68,29 +77,26 @@ async def settle_verdict(
         model_name=verdict.model.name,
         model_version=verdict.model.version,
         model_sha256=verdict.model.sha256,
+        labels=Jsonb(msgspec.to_builtins(verdict.labels)),
     )
     return msgspec.structs.replace(moved, verdict=verdict)
 
 
-_AFTER_VERDICT: Final = {
-    verdicts.Decision.ACCEPT: (State.ACCEPTED, None),
-    verdicts.Decision.REVIEW: (State.REVIEW, submissions.Reason.DOUBTFUL),
-    verdicts.Decision.REJECT: (State.REJECTED, submissions.Reason.NOT_A_CAKE),
-}
 _PICTURE_SETS: Final = f"""
     {moves.UNLEASED}, {moves.TIMED}, judged_at = now(), image_sha256 = %(sha256)s, image_bytes = %(size_bytes)s,
     image_format = %(format)s, image_width = %(width)s, image_height = %(height)s
 """
 _VERDICT: Final = """
     INSERT INTO verdicts (submission_id, role, score, decision, accept_threshold, review_threshold,
-                          model_name, model_version, model_sha256)
+                          model_name, model_version, model_sha256, labels)
     SELECT id, %(role)s, %(score)s, %(decision)s, %(accept)s, %(review)s,
-           %(model_name)s, %(model_version)s, %(model_sha256)s FROM s
+           %(model_name)s, %(model_version)s, %(model_sha256)s, %(labels)s FROM s
 """
+_SAMPLE: Final = "INSERT INTO samples (submission_id) SELECT id FROM s WHERE %(sampled)s ON CONFLICT DO NOTHING"
 _SETTLE_VERDICT: Final = {
-    State.ACCEPTED: moves.query(f"{_PICTURE_SETS}, {moves.ON_QUEUE}, accepted_at = now()", also=_VERDICT),
-    State.REVIEW: moves.query(f"{_PICTURE_SETS}, next_attempt_at = NULL", also=_VERDICT),
-    State.REJECTED: moves.query(f"{_PICTURE_SETS}, next_attempt_at = NULL, settled_at = now()", also=_VERDICT),
+    State.ACCEPTED: moves.query(f"{_PICTURE_SETS}, {moves.ON_QUEUE}, accepted_at = now()", also=(_VERDICT, _SAMPLE)),
+    State.REVIEW: moves.query(f"{_PICTURE_SETS}, next_attempt_at = NULL", also=(_VERDICT,)),
+    State.REJECTED: moves.query(f"{_PICTURE_SETS}, next_attempt_at = NULL, settled_at = now()", also=(_VERDICT,)),
 }
 
 

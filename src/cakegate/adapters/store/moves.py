@@ -5,6 +5,7 @@ clock is the only one that leases are measured by. Used by `judging`, `creating`
 """
 
 import enum
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,14 +17,14 @@ from cakegate.domain import errors, submissions
 from cakegate.domain.submissions import State
 
 
-def query(sets: str, *, guard: str = "", also: str = "") -> str:
+def query(sets: str, *, guard: str = "", also: Sequence[str] = ()) -> str:
     """The one shape of a transition: a guarded UPDATE of `s`, its line in `transitions`, the row as it is now.
 
-    Leaving a leased state drops the lease; `sets` gives it a new one. `also` is a statement that happens if the move
+    Leaving a leased state drops the lease; `sets` gives it a new one. `also` are statements that happen if the move
     does, and may select from `s`. Parameters: id, origin, target, token, reason, detail, actor, note, and those of
     `sets`, `guard` and `also`.
     """
-    also = f", also AS ({also})" if also else ""
+    more = "".join(f", also_{place} AS ({statement})" for place, statement in enumerate(also))
     return f"""
     WITH s AS (
         UPDATE submissions s SET
@@ -33,7 +34,7 @@ def query(sets: str, *, guard: str = "", also: str = "") -> str:
     ), noted AS (
         INSERT INTO transitions (submission_id, origin, target, reason, actor, note)
         SELECT id, %(origin)s, %(target)s, %(reason)s, %(actor)s, %(note)s FROM s
-    ){also}
+    ){more}
     SELECT {PLAIN} FROM s
     """
 

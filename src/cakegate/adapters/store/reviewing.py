@@ -147,11 +147,11 @@ async def _moved(
 _RESOLVED: Final = "needs_person = false, settled_at = now(), next_attempt_at = NULL"
 #: What was proposed for an attempt is no answer to the next, and may be another submission's.
 _NO_PROPOSAL: Final = "DELETE FROM proposals USING s WHERE submission_id = s.id"
-_SAY_CREATED: Final = moves.query(f"{_RESOLVED}, upstream_id = %(upstream_id)s, cake = %(cake)s", also=_NO_PROPOSAL)
+_SAY_CREATED: Final = moves.query(f"{_RESOLVED}, upstream_id = %(upstream_id)s, cake = %(cake)s", also=(_NO_PROPOSAL,))
 _SAY_ABSENT: Final = moves.query(
     # Of a row without a marker this says that it was looked for: the next attempt was not.
     f"{moves.WAITS}, needs_person = false, absences = CASE WHEN s.marker IS NULL THEN 0 ELSE s.absences END",
     guard="AND send_deadline_at + %(write_max)s * interval '1 second' < clock_timestamp()",
-    also=_NO_PROPOSAL,
+    also=(_NO_PROPOSAL,),
 )
-_GIVE_UP: Final = moves.query(_RESOLVED, also=_NO_PROPOSAL)
+_GIVE_UP: Final = moves.query(_RESOLVED, also=(_NO_PROPOSAL,))

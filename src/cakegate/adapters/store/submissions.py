@@ -46,13 +46,11 @@ PLAIN: Final = """
 """
 _VERDICT: Final = """
     v.score, v.decision, v.accept_threshold, v.review_threshold, v.model_name, v.model_version, v.model_sha256,
-    v.judged_at AS verdict_at
+    v.labels, v.judged_at AS verdict_at
 """
-_SELECT: Final = f"""
-    SELECT {PLAIN}, {_VERDICT} FROM submissions s LEFT JOIN LATERAL (
-        SELECT * FROM verdicts WHERE submission_id = s.id AND role = 'primary' ORDER BY id DESC LIMIT 1
-    ) v ON true
-"""
+#: The verdict that counts of a submission `s`; a shadow's is never asked for here.
+PRIMARY: Final = "SELECT * FROM verdicts WHERE submission_id = s.id AND role = 'primary' ORDER BY id DESC LIMIT 1"
+_SELECT: Final = f"SELECT {PLAIN}, {_VERDICT} FROM submissions s LEFT JOIN LATERAL ({PRIMARY}) v ON true"
 
 
 def from_row(row: DictRow) -> submissions.Submission:
@@ -99,6 +97,7 @@ def _verdict(row: DictRow) -> verdicts.Verdict | None:
         thresholds=verdicts.Thresholds(accept=row["accept_threshold"], review=row["review_threshold"]),
         model=verdicts.Model(name=row["model_name"], version=row["model_version"], sha256=row["model_sha256"]),
         judged_at=row["verdict_at"],
+        labels=msgspec.convert(row["labels"], list[verdicts.Label]),
     )
 
 
