@@ -18,7 +18,7 @@ from dotenv import dotenv_values
 from msgspec import Meta
 
 from cakegate import contract
-from cakegate.domain import packs
+from cakegate.domain import packs, verdicts
 from cakegate.domain.errors import InvalidSettings
 
 KIB: Final = 1024
@@ -348,6 +348,12 @@ class Detector(Group, frozen=True, kw_only=True):
             description="So does one that is more blurred than this (docs/detector.md); 0: none does.",
         ),
     ] = 0.0
+
+    def minima(self) -> verdicts.Minima:
+        """The least with which a picture can be judged."""
+        return verdicts.Minima(
+            shortest_side_pixels=self.min_side_pixels, contrast=self.min_contrast, sharpness=self.min_sharpness
+        )
 
     def primary(self) -> packs.Source | None:
         """The pack that decides; None for the starter pack. Raises `ValueError`: see `packs.source`."""

@@ -5,7 +5,7 @@ that an operator installed.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, Final
@@ -88,6 +88,12 @@ SHADOWED: Final = Counter(
     ["primary", "shadow"],
 )
 SHADOW_FAILURES: Final = Counter("cakegate_shadow_failures_total", "Pictures that a shadow could not judge.")
+SAMPLED: Final = Counter("cakegate_sampled_total", "Accepted pictures that people shall see.", ["model", "version"])
+SAMPLES: Final = Gauge(
+    "cakegate_samples",
+    "Pictures sampled in the last 30 days, by what people say of them: cake, not-cake, or unseen.",
+    ["model", "version", "opinion"],
+)
 FETCHES: Final = Counter("cakegate_fetches_total", "Pictures fetched.", ["outcome"])
 FETCHED_BYTES: Final = Counter("cakegate_fetched_bytes_total", "Bytes of pictures fetched.")
 DECODER_DEATHS: Final = Counter("cakegate_decoder_deaths_total", "Decoding children that died holding a picture.")
@@ -129,6 +135,20 @@ def observe_standings(standings: Mapping[State, Any]) -> None:
         found = standings.get(state)
         SUBMISSIONS.labels(state.value).set(found.count if found else 0)
         OLDEST_SECONDS.labels(state.value).set(found.oldest_seconds if found else 0)
+
+
+def observe_samples(counts: Iterable[Any]) -> None:
+    """Set the gauges of samples; of a model that has any, an opinion that nobody holds is 0, not absent."""
+    found: dict[tuple[str, str, str], int] = {}
+    for each in counts:
+        for opinion in ("cake", "not-cake", "unseen"):
+            found.setdefault((each.model_name, each.model_version, opinion), 0)
+        found[each.model_name, each.model_version, each.opinion or "unseen"] = each.count
+    known = {tuple(sample.labels.values()) for metric in SAMPLES.collect() for sample in metric.samples}
+    for gone in known - found.keys():
+        SAMPLES.remove(*gone)
+    for labels, count in found.items():
+        SAMPLES.labels(*labels).set(count)
 
 
 def observe_queues(depths: Mapping[str, Any]) -> None:

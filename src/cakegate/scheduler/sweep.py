@@ -11,7 +11,7 @@ import structlog
 
 from cakegate import contract, settings
 from cakegate.adapters import metrics, queue
-from cakegate.adapters.store import breaker, pool, submissions, sweeping
+from cakegate.adapters.store import breaker, pool, sampling, submissions, sweeping
 from cakegate.domain import errors
 from cakegate.domain.submissions import State
 
@@ -27,6 +27,9 @@ _UNRENDERED_UNTIL_SECONDS = 6 * 3600.0
 _SLOW_STEP_SECONDS = 30.0
 #: Counting what is open looks at all of it; Prometheus asks every 15 or 30 seconds.
 _MEASURE_SECONDS = 5.0
+#: People take their time; and what they say of a month's samples is a month's error rate.
+_SAMPLES_SECONDS = 60.0
+_SAMPLES_DAYS = 30.0
 
 
 class Sweeper:
@@ -38,6 +41,7 @@ class Sweeper:
         self._work = work
         self._slow_step_due = 0.0
         self._measure_due = 0.0
+        self._samples_due = 0.0
 
     async def round(self) -> None:
         """Take one step of each kind.
@@ -52,6 +56,9 @@ class Sweeper:
             if time.monotonic() >= self._measure_due:
                 await self._measure()
                 self._measure_due = time.monotonic() + _MEASURE_SECONDS
+            if time.monotonic() >= self._samples_due:
+                metrics.observe_samples(await sampling.counts(self._db, days=_SAMPLES_DAYS))
+                self._samples_due = time.monotonic() + _SAMPLES_SECONDS
 
     async def _refill(self) -> None:
         try:

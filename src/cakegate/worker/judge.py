@@ -88,11 +88,15 @@ async def _judge(
             verdict = await asyncio.get_running_loop().run_in_executor(
                 context.judges.inference, context.judges.detector.judge, decoded.model_inputs[0]
             )
+        group = context.config.detector
+        outcome = verdicts.after(verdict, decoded.quality, group.minima())
+        sampled = submissions.is_sampled(held.id, share=group.sample_share)
         with metrics.stage("settle", timings):
             settled = await judging.settle_verdict(
-                context.db, held, verdict=verdict, picture=picture, actor=context.holder, timings=timings
-            )
-        _count(settled, verdict)
+                context.db, held, verdict=verdict, outcome=outcome, sampled=sampled,
+                picture=picture, actor=context.holder, timings=timings,
+            )  # fmt: skip
+        _count(settled, verdict, sampled=sampled)
         await _announce(context, settled, message)
         if settled.state in _RENDERED:
             await _render(context, settled, message, child)
@@ -109,14 +113,17 @@ async def _fetch(fetcher: fetching.Fetcher, url: str) -> fetching.Fetched:
     return fetched
 
 
-def _count(settled: submissions.Submission, verdict: verdicts.Verdict) -> None:
+def _count(settled: submissions.Submission, verdict: verdicts.Verdict, *, sampled: bool) -> None:
     model = verdict.model
+    if sampled and settled.state is State.ACCEPTED:
+        metrics.SAMPLED.labels(model.name, model.version).inc()
     metrics.VERDICTS.labels(model.name, model.version, verdicts.Role.PRIMARY.value, verdict.decision.value).inc()
     metrics.SCORES.labels(model.name, model.version, verdicts.Role.PRIMARY.value).observe(verdict.score)
     metrics.TRANSITIONS.labels(settled.state.value, settled.reason.value if settled.reason else "").inc()
     _log.info(
         "submission.judged",
         state=settled.state.value,
+        reason=settled.reason.value if settled.reason else None,
         score=round(verdict.score, 4),
         model=f"{model.name}/{model.version}",
         timings=settled.timings,
