@@ -6,6 +6,7 @@ The service account's token is read again every minute by the client's configura
 import asyncio
 from collections.abc import Mapping
 from typing import Any, Final, cast
+from urllib.parse import quote
 
 import aiohttp
 from kubernetes.aio import client, config
@@ -171,5 +172,12 @@ def _translated(error: answers.DynamicApiError) -> Refused | Unreachable:
 
 
 def _path(kind: Kind, namespace: str, name: str | None = None) -> str:
-    within = f"{kind.prefix}/namespaces/{namespace}/{kind.plural}" if namespace else f"{kind.prefix}/{kind.plural}"
-    return f"{within}/{name}" if name else within
+    """The path of a kind or of one object; no name may lead out of its place, wherever it came from."""
+    within = f"namespaces/{_segment(namespace)}/{kind.plural}" if namespace else kind.plural
+    return f"{kind.prefix}/{within}" + (f"/{_segment(name)}" if name else "")
+
+
+def _segment(name: str) -> str:
+    if name in {".", ".."}:
+        raise Refused(f"{name}: no name of an object")
+    return quote(name, safe="")

@@ -20,6 +20,8 @@ FreeForm = dict[str, Any]
 
 Text = Annotated[str, Meta(min_length=1, max_length=253)]
 Name = Annotated[str, Meta(min_length=1, max_length=63, pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+SecretName = Annotated[str, Meta(min_length=1, max_length=253, pattern="^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+SecretEntry = Annotated[str, Meta(min_length=1, max_length=253, pattern="^[-._a-zA-Z0-9]+$")]
 Quantity = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|[MGTPE]|[KMGTPE]i)?$", max_length=32)]
 Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
 Replicas = Annotated[int, Meta(ge=1, le=1000)]
@@ -52,10 +54,13 @@ def _exactly_one(*fields: str, of: str) -> Rule:
 
 
 class SecretKey(Part, frozen=True, kw_only=True):
-    """One key of a Secret in the bakery's namespace."""
+    """One key of a Secret in the bakery's namespace.
 
-    name: Annotated[Text, Meta(description="Name of the Secret.")]
-    key: Annotated[Text, Meta(description="Its key.")]
+    The patterns guard more than typing: the operator asks for the Secret by its name, in a path of the API server's.
+    """
+
+    name: Annotated[SecretName, Meta(description="Name of the Secret.")]
+    key: Annotated[SecretEntry, Meta(description="Its key.")]
 
 
 # What all components share

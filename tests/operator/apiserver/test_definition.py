@@ -61,6 +61,11 @@ REFUSED = {
     "major": ({"database": {"managed": {"major": 14}}}, "spec.database.managed.major"),
     "sha256": ({"detector": {"pack": {"download": {"url": "https://x", "sha256": "0"}}}}, "sha256"),
     "cidr": ({"networkPolicy": {"clusterCIDRs": ["everything"]}}, "spec.networkPolicy.clusterCIDRs"),
+    "a Secret of another namespace": (
+        {"upstream": {"url": "https://x", "credentialsSecretRef": {"name": "../../other/secrets/n", "key": "k"}}},
+        "spec.upstream.credentialsSecretRef.name",
+    ),
+    "a Secret's key": ({"redis": {"urlSecretRef": {"name": "n", "key": "a/b"}}}, "spec.redis.urlSecretRef.key"),
     "cidr of another form": ({"networkPolicy": {"clusterCIDRs": ["1.2.3.4.5/8"]}}, "every one must be a CIDR"),
 }
 NAMED = "metadata.name: must be lower-case letters, digits and hyphens, begin with a letter"

@@ -10,6 +10,7 @@ from api_client import bakery, small_definition
 
 from cakegate_operator import inputs, kinds, metrics, names
 from cakegate_operator.apiserver import ApiServer
+from cakegate_operator.cluster import Refused
 from cakegate_operator.probing import Probes
 from cakegate_operator.reconcile import Ended, Reconciler
 
@@ -260,6 +261,19 @@ async def test_a_refused_object_is_named_and_pods_go_on(admin, namespace):
     after = await admin.get(kinds.DEPLOYMENT, namespace, "demo-gateway")
     assert before["spec"] == after["spec"]
     assert ("True", "Available") == (await conditions(admin, namespace))["GatewayAvailable"]
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere/secrets/crown", "..", "crown?watch=1", "crown/status"])
+async def test_no_name_leads_out_of_its_namespace(admin, namespace, name):
+    await admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"of-{namespace}"}})
+    for where in (namespace, f"of-{namespace}"):
+        metadata = {"name": "crown", "namespace": where}
+        await admin.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
+    try:
+        found = await ApiServer(admin.api).get(kinds.SECRET, namespace, name.replace("elsewhere", f"of-{namespace}"))
+    except Refused:
+        found = None
+    assert found is None
 
 
 async def test_the_status_is_a_resource_of_its_own(admin, namespace):
