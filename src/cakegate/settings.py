@@ -347,7 +347,7 @@ class Detector(Group, frozen=True, kw_only=True):
             le=1000,
             description="So does one that is more blurred than this (docs/detector.md); 0: none does.",
         ),
-    ] = 0.0
+    ] = 0.3
 
     def minima(self) -> verdicts.Minima:
         """The least with which a picture can be judged."""
