@@ -10,13 +10,14 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Sequence
 from typing import BinaryIO, Final
 
 import msgspec
 from PIL import GifImagePlugin, Image, ImageCms, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from cakegate.adapters.pixels import decoding, measuring, preparing, protocol, rendering
-from cakegate.domain import renditions
+from cakegate.domain import renditions, verdicts
 
 # Named here so that they are loaded at the start and no other decoder is, ever: Pillow loads on demand by default. MPO
 # is what phones write: JPEG with more pictures behind the first.
@@ -68,14 +69,23 @@ def _decode(content: bytes, setup: protocol.Setup) -> tuple[protocol.Answer, Ima
         return protocol.Refused(too_large=True, detail=str(error)[:_DETAIL_CHARACTERS]), None
     except decoding.NotAnImageError as error:
         return protocol.Refused(too_large=False, detail=str(error)[:_DETAIL_CHARACTERS]), None
-    answer = protocol.Decoded(
+    return _seen(picture, setup.model_inputs), picture.image
+
+
+def _seen(picture: decoding.Picture, wanted: Sequence[verdicts.ModelInput]) -> protocol.Decoded:
+    """What the models shall see of a picture; those that want the same share it."""
+    reduced = preparing.reduce(picture.image, wanted[0])
+    made = {wanted[0]: preparing.finish(reduced, wanted[0])}
+    for each in wanted:
+        if each not in made:
+            made[each] = preparing.prepare(picture.image, each)
+    return protocol.Decoded(
         format=picture.format,
         width=picture.width,
         height=picture.height,
-        model_inputs=preparing.prepare_all(picture.image, setup.model_inputs),
-        quality=measuring.measured(picture),
+        model_inputs=[made[each] for each in wanted],
+        quality=measuring.measured(picture, reduced),
     )
-    return answer, picture.image
 
 
 def _render(held: Image.Image | None, request: protocol.Render) -> protocol.Answer:
