@@ -7,18 +7,19 @@ import io
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 from torch.nn import functional
 
-#: Share of pictures that are scaled down and up again, and that are re-encoded as JPEG.
+#: Share of pictures that are scaled down and up again, that are out of focus, and that are re-encoded as JPEG.
 _SHRUNK_SHARE = 0.35
+_BLURRED_SHARE = 0.1
 _JPEG_SHARE = 0.4
 
 
 def degrade(pixels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """One picture (side, side, 3) after some life on the web: scaled down and up, JPEG at quality 30 to 95."""
-    shrink, encode = generator.random(2)
-    if shrink >= _SHRUNK_SHARE and encode >= _JPEG_SHARE:
+    """One picture (side, side, 3) after some life on the web: scaled down and up, blurred, JPEG at quality 30 to 95."""
+    shrink, blur, encode = generator.random(3)
+    if shrink >= _SHRUNK_SHARE and blur >= _BLURRED_SHARE and encode >= _JPEG_SHARE:
         return pixels
     image = Image.fromarray(pixels)
     side = image.width
@@ -26,6 +27,9 @@ def degrade(pixels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         small = int(generator.integers(28, side))
         ways = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)
         image = image.resize((small, small), Image.Resampling.BOX).resize((side, side), ways[generator.integers(2)])
+    if blur < _BLURRED_SHARE:
+        # At most what leaves about 40 points across.
+        image = image.filter(ImageFilter.GaussianBlur(float(generator.uniform(0.5, side / 80))))
     if encode < _JPEG_SHARE:
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=int(generator.integers(30, 96)))
@@ -33,10 +37,13 @@ def degrade(pixels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return np.asarray(image)
 
 
-def augment(pixels: torch.Tensor, *, side_pixels: int, generator: torch.Generator) -> torch.Tensor:
-    """(n, stored, stored, 3) uint8 to (n, 3, side, side) floats in 0 to 1: cropped, turned, mirrored, recoloured."""
+def augment(pixels: torch.Tensor, *, side_pixels: int, least_area: float, generator: torch.Generator) -> torch.Tensor:
+    """(n, stored, stored, 3) uint8 to (n, 3, side, side) floats in 0 to 1: cropped, turned, mirrored, recoloured.
+
+    Crops are of `least_area` to all of the picture.
+    """
     batch = pixels.permute(0, 3, 1, 2).float().div_(255.0)
-    batch = _cropped(batch, side_pixels, generator)
+    batch = _cropped(batch, side_pixels, least_area=least_area, generator=generator)
     return _recoloured(batch, generator)
 
 
@@ -44,10 +51,23 @@ def _uniform(count: int, low: float, high: float, generator: torch.Generator) ->
     return torch.rand(count, generator=generator) * (high - low) + low
 
 
-def _cropped(batch: torch.Tensor, side: int, generator: torch.Generator) -> torch.Tensor:
-    """Random resized crops: 35 to 100 % of the area, sides' ratio up to 4:3 either way, up to 12 degrees of turn."""
+def cut_and_paste(batch: torch.Tensor, *, share: float, generator: torch.Generator) -> tuple[torch.Tensor, float]:
+    """Cutmix: `batch` (n, 3, side, side) with one rectangle of each picture from its mirror in the batch.
+
+    About `share` of each picture stays its own; the share that did is given back.
+    """
+    side = batch.shape[-1]
+    cut = max(1, round(side * (1 - share) ** 0.5))
+    top, left = (int(torch.randint(0, side - cut + 1, (), generator=generator)) for _ in range(2))
+    pasted = batch.clone()
+    pasted[:, :, top : top + cut, left : left + cut] = batch.flip(0)[:, :, top : top + cut, left : left + cut]
+    return pasted, 1 - (cut / side) ** 2
+
+
+def _cropped(batch: torch.Tensor, side: int, *, least_area: float, generator: torch.Generator) -> torch.Tensor:
+    """Random resized crops, their sides' ratio up to 4:3 either way, with up to 12 degrees of turn."""
     n = len(batch)
-    area = _uniform(n, 0.35, 1.0, generator)
+    area = _uniform(n, least_area, 1.0, generator)
     ratio = torch.exp(_uniform(n, -0.29, 0.29, generator))
     width, height = (area * ratio).sqrt().clamp(max=1.0), (area / ratio).sqrt().clamp(max=1.0)
     flip = torch.where(torch.rand(n, generator=generator) < 0.5, -1.0, 1.0)

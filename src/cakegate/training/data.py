@@ -104,6 +104,7 @@ def _kind(text: str, label: int) -> str:
 class Pictures(msgspec.Struct, frozen=True, kw_only=True):
     """Pictures in memory: `pixels` (n, side, side, 3) uint8, `labels` and `kinds` (n,), `hashes` (n,) uint64.
 
+    `mirrored_hashes` (n,) are those of the pictures' mirror images.
     `kinds` are indices into `kind_names`, -1 where the kind is unknown or rare. `unreadable` files were passed over.
     """
 
@@ -115,6 +116,7 @@ class Pictures(msgspec.Struct, frozen=True, kw_only=True):
     sources: list[str]
     files: list[str]
     hashes: np.ndarray
+    mirrored_hashes: np.ndarray
     unreadable: int = 0
 
     def take(self, index: np.ndarray) -> "Pictures":
@@ -128,6 +130,7 @@ class Pictures(msgspec.Struct, frozen=True, kw_only=True):
             sources=[self.sources[i] for i in index],
             files=[self.files[i] for i in index],
             hashes=self.hashes[index],
+            mirrored_hashes=self.mirrored_hashes[index],
         )
 
 
@@ -137,11 +140,16 @@ def decode(content: bytes) -> Image.Image:
         return preparing.flatten(ImageOps.exif_transpose(image))
 
 
-def difference_hash(image: Image.Image) -> int:
-    """64 bits that near-copies share: whether each cell of an 8 x 8 grid is brighter than its right neighbour."""
+def difference_hashes(image: Image.Image) -> tuple[int, int]:
+    """64 bits that near-copies share, of a picture and of its mirror image.
+
+    They say whether each cell of an 8 x 8 grid is brighter than its left neighbour.
+    """
     grey = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BILINEAR), dtype=np.int16)
-    bits = (grey[:, 1:] > grey[:, :-1]).reshape(-1)
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+    plain, mirrored = (
+        int.from_bytes(np.packbits(each[:, 1:] > each[:, :-1]).tobytes(), "big") for each in (grey, grey[:, ::-1])
+    )
+    return plain, mirrored
 
 
 #: A kind with fewer pictures teaches nothing.
@@ -159,7 +167,7 @@ def load(folder: Path, *, side_pixels: int) -> Pictures:
             unreadable += 1
             continue
         pixels.append(preparing.prepare(image, model_input))
-        hashes.append(difference_hash(image))
+        hashes.append(difference_hashes(image))
         rows.append(msgspec.structs.replace(row, content=b""))
     counts: dict[str, int] = {}
     for row in rows:
@@ -174,7 +182,8 @@ def load(folder: Path, *, side_pixels: int) -> Pictures:
         archives=[row.archive for row in rows],
         sources=[row.source for row in rows],
         files=[row.file for row in rows],
-        hashes=np.array(hashes, dtype=np.uint64),
+        hashes=np.array([plain for plain, _ in hashes], dtype=np.uint64),
+        mirrored_hashes=np.array([mirrored for _, mirrored in hashes], dtype=np.uint64),
         unreadable=unreadable,
     )
 
@@ -197,24 +206,25 @@ def _share_of(name: str) -> float:
 
 
 def split(pictures: Pictures, config: Config) -> Split:
-    """Hold out whole sources by their name's hash, and drop from validation what nearly stands in training too.
+    """Hold out the sources that the configuration lists, and drop from validation what nearly stands in training too.
 
-    Where no archive is one of the configuration's, any sources are held out; where there are too few, pictures are.
+    Where the pictures have none of those sources, any sources are held out; where there are too few, pictures are.
 
     Raises:
         InvalidSettings: training or validation would lack cakes or others, so that no threshold could be chosen.
     """
     rule = config.holdout
+    listed = set(rule.sources)
     validated_on = "held-out shops"
-    held = np.zeros(len(pictures.labels), dtype=bool)
-    apart = np.zeros_like(held)
-    for place, (archive, source, file) in enumerate(
-        zip(pictures.archives, pictures.sources, pictures.files, strict=True)
-    ):
-        if archive.startswith(tuple(rule.archives)):
-            held[place] = _share_of(source) < rule.source_share
-        elif archive != "drawn":
-            apart[place] = _share_of(f"{archive}/{file}") < rule.picture_share
+    held = np.array([source in listed for source in pictures.sources], dtype=bool)
+    with_held = {pictures.archives[place] for place in np.flatnonzero(held)} | {"drawn"}
+    apart = np.array(
+        [
+            archive not in with_held and _share_of(f"{archive}/{file}") < rule.picture_share
+            for archive, file in zip(pictures.archives, pictures.files, strict=True)
+        ],
+        dtype=bool,
+    )
     if not held.any():
         held, validated_on = _held_of_any(pictures, share=rule.source_share)
         apart[:] = False
@@ -241,7 +251,7 @@ _PICTURES = "held-out pictures"
 
 
 def _held_of_any(pictures: Pictures, *, share: float) -> tuple[np.ndarray, str]:
-    """Which pictures to hold out of archives the configuration does not name, and what to call them."""
+    """Which pictures to hold out where the configuration lists none of their sources, and what to call them."""
     rows = list(zip(pictures.archives, pictures.sources, pictures.files, strict=True))
     known = len({source for archive, source, _ in rows if archive != "drawn"})
     by_source, words = (True, "held-out sources") if known >= _SOURCES_FEWEST else (False, _PICTURES)
@@ -253,7 +263,7 @@ def _held_of_any(pictures: Pictures, *, share: float) -> tuple[np.ndarray, str]:
 
 
 def _without_near_copies(pictures: Pictures, candidates: np.ndarray, against: np.ndarray, *, bits: int) -> np.ndarray:
-    known = pictures.hashes[against]
+    known = np.concatenate([pictures.hashes[against], pictures.mirrored_hashes[against]])
     distances = [
         int(np.bitwise_count(known ^ pictures.hashes[candidate]).min()) if len(known) else 65
         for candidate in candidates

@@ -33,4 +33,5 @@ def add(pictures: data.Pictures, *, count: int, side_pixels: int) -> data.Pictur
         files=pictures.files + [f"{seed}" for seed in (*seeds, *seeds)],
         # No photograph is a near-copy of a drawing.
         hashes=np.concatenate([pictures.hashes, np.zeros(total, dtype=np.uint64)]),
+        mirrored_hashes=np.concatenate([pictures.mirrored_hashes, np.zeros(total, dtype=np.uint64)]),
     )

@@ -1,11 +1,13 @@
 """The training loop: seeded, timed, with checkpoints, so that a run can be stopped and resumed.
 
-The learning rate follows the share of the time that is spent, so that `--minutes` means what it says on any machine.
+The learning rate follows the share of the budget that is spent: of minutes, which mean what they say on any machine, or
+of samples, so that runs compare whatever else the machine did meanwhile.
 One thread with bfloat16 is several times faster than two with float32 on processors that have it.
 """
 
 import copy
 import math
+import pickle
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +17,18 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from cakegate.domain import errors
 from cakegate.training import augmenting, data, network, scoring
 from cakegate.training.config import Config
 
-_CHECKPOINT_SECONDS = 120.0
+_CHECKPOINT_SECONDS = 300.0
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """How long to train: until the first of these is spent, what was spent before a resume counted in."""
+
+    minutes: float = math.inf
+    samples: float = math.inf
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +82,24 @@ class Fitter:
         self._steps, self._spent_seconds = state["steps"], state["spent_seconds"]
         return True
 
+    def begin_from(self, checkpoint: Path) -> bool:
+        """Begin with another run's averaged network; whether its kinds were these too, so that they could be kept.
+
+        Raises:
+            InvalidSettings: it is no checkpoint, or of a network of another shape.
+        """
+        try:
+            found = torch.load(checkpoint, map_location=self._device, weights_only=True)["average"]
+            own = self._net.state_dict()
+            same_kinds = found["kind.weight"].shape == own["kind.weight"].shape
+            if not same_kinds:
+                found |= {name: own[name] for name in ("kind.weight", "kind.bias")}
+            self._net.load_state_dict(found)
+            self._average.load_state_dict(found)
+        except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
+            raise errors.InvalidSettings(f"{checkpoint} is no checkpoint of such a network: {error}") from error
+        return same_kinds
+
     def _save(self) -> None:
         partial = self._checkpoint.with_suffix(".partial")
         torch.save(
@@ -86,29 +114,33 @@ class Fitter:
         )
         partial.replace(self._checkpoint)
 
-    def run(self, *, minutes: float) -> network.Network:
-        """Train until `minutes` are spent, those before a resume counted in; the averaged network."""
-        budget = minutes * 60
+    def _spent(self, budget: Budget) -> float:
+        """The share of a budget that is spent, 0 to 1 and a little above."""
+        samples = self._steps * self._config.batch
+        return max(self._spent_seconds / (budget.minutes * 60), samples / budget.samples)
+
+    def run(self, budget: Budget) -> network.Network:
+        """Train until the budget is spent; the averaged network."""
         # A resumed run draws other pictures than it did before it stopped.
         chance = np.random.default_rng([self._config.seed, self._steps])
         torch_chance = torch.Generator().manual_seed(self._config.seed + self._steps)
         probabilities = _sampling(self._pictures, self._split.training, self._config)
         losses: list[float] = []
         saved_at = time.monotonic()
-        while self._spent_seconds < budget:
+        while (spent := self._spent(budget)) < 1.0:
             started = time.monotonic()
             index = chance.choice(self._split.training, self._config.batch, p=probabilities)
-            losses.append(self._step(index, chance, torch_chance, spent=self._spent_seconds / budget))
+            losses.append(self._step(index, chance, torch_chance, spent=spent))
             now = time.monotonic()
             self._spent_seconds += now - started
-            if now - saved_at > _CHECKPOINT_SECONDS or self._spent_seconds >= budget:
+            if now - saved_at > _CHECKPOINT_SECONDS or self._spent(budget) >= 1.0:
                 self._save()
-                self._tell(losses, budget)
+                self._tell(losses, spent=self._spent(budget))
                 losses.clear()
                 saved_at = time.monotonic()
         return self._average
 
-    def _tell(self, losses: list[float], budget: float) -> None:
+    def _tell(self, losses: list[float], *, spent: float) -> None:
         place = self._split.validation if len(self._split.validation) else self._split.apart
         scores = torch.sigmoid(torch.from_numpy(logits(self._average, self._pictures, place, self._config))).numpy()
         self._report(
@@ -116,7 +148,7 @@ class Fitter:
                 samples=self._steps * self._config.batch,
                 loss=float(np.mean(losses)) if losses else math.nan,
                 auc=scoring.auc(self._pictures.labels[place], scores),
-                seconds_left=max(0.0, budget - self._spent_seconds),
+                seconds_left=self._spent_seconds * max(0.0, 1.0 / spent - 1.0),
             )
         )
 
@@ -125,13 +157,15 @@ class Fitter:
     ) -> float:
         config = self._config
         degraded = np.stack([augmenting.degrade(self._pictures.pixels[place], chance) for place in index])
-        batch = augmenting.augment(torch.from_numpy(degraded), side_pixels=config.side_pixels, generator=torch_chance)
+        batch = augmenting.augment(
+            torch.from_numpy(degraded),
+            side_pixels=config.trained_pixels,
+            least_area=config.crop_least_area,
+            generator=torch_chance,
+        )
         labels = torch.from_numpy(self._pictures.labels[index]).float()
         kinds = torch.from_numpy(self._pictures.kinds[index])
-        share = 1.0
-        if chance.random() < config.mixup_share:
-            share = float(max(part := chance.beta(0.3, 0.3), 1 - part))
-            batch = share * batch + (1 - share) * batch.flip(0)
+        batch, share = self._mixed(batch, chance, torch_chance)
         for group in self._optimiser.param_groups:
             group["lr"] = config.learning_rate * _schedule(spent, config.warmup_share)
         loss = self._loss(_normalised(batch).to(self._device), labels.to(self._device), kinds.to(self._device), share)
@@ -142,6 +176,19 @@ class Fitter:
         self._steps += 1
         self._fold()
         return float(loss.detach())
+
+    def _mixed(
+        self, batch: torch.Tensor, chance: np.random.Generator, torch_chance: torch.Generator
+    ) -> tuple[torch.Tensor, float]:
+        """Perhaps each picture mixed with its mirror in the batch, and the share of it that is its own."""
+        way, part = chance.random(), chance.beta(0.3, 0.3)
+        if way < self._config.mixup_share:
+            share = float(max(part, 1 - part))
+            return share * batch + (1 - share) * batch.flip(0), share
+        if way < self._config.mixup_share + self._config.cutmix_share:
+            share = float(chance.uniform(0.5, 1.0))
+            return augmenting.cut_and_paste(batch, share=share, generator=torch_chance)
+        return batch, 1.0
 
     def _loss(self, batch: torch.Tensor, labels: torch.Tensor, kinds: torch.Tensor, share: float) -> torch.Tensor:
         """Of a batch of which each picture is mixed with its mirror in the batch, `share` of it its own."""
@@ -203,7 +250,7 @@ def _sampling(pictures: data.Pictures, training: np.ndarray, config: Config) -> 
 
 @torch.no_grad()
 def logits(net: network.Network, pictures: data.Pictures, index: np.ndarray, config: Config) -> np.ndarray:
-    """The network's cake logits (n,) for whole pictures, shrunk to its input."""
+    """The network's cake logits (n,) for whole pictures, scaled from their stored size to its input."""
     device = next(net.parameters()).device
     net.eval()
     found = []

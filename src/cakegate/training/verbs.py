@@ -15,6 +15,8 @@ from cakegate.domain import errors
 from cakegate.training import config as configuration
 from cakegate.training import data, scoring
 
+_MINUTES = 30.0
+
 
 @click.group()
 def model() -> None:
@@ -27,50 +29,42 @@ def model() -> None:
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where the pack goes.")
 @click.option("--config", "config_file", type=click.Path(exists=True, path_type=Path), default=configuration.STARTER,
               help="Configuration; default: the starter pack's.")  # fmt: skip
-@click.option("--minutes", type=float, default=30.0, show_default=True, help="How long to train.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="How long to train; default: 30.")
+@click.option("--samples", type=click.IntRange(min=1), help="How many samples to train on; with --minutes: at most.")
+@click.option("--from", "start", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Begin with the weights of another run's checkpoint.")  # fmt: skip
 @click.option("--threads", type=int, default=1, show_default=True, help="Threads of the training library.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in the pack's folder.")
 @click.option("--note", "notes", multiple=True, help="A line for the card about the data: source and terms.")
 def train(
-    *, folder: Path, out: Path, config_file: Path, minutes: float, threads: int, resume: bool, notes: tuple[str, ...]
+    *,
+    folder: Path,
+    out: Path,
+    config_file: Path,
+    minutes: float | None,
+    samples: int | None,
+    start: Path | None,
+    threads: int,
+    resume: bool,
+    notes: tuple[str, ...],
 ) -> None:
-    """Train a model from scratch and write its pack."""
+    """Train a model and write its pack."""
     try:
-        import torch  # noqa: PLC0415 - an extra
-
-        from cakegate.training import fitting, packing  # noqa: PLC0415
+        from cakegate.training import running  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise errors.InvalidSettings("Training needs the extra: pip install 'cakegate[train]'") from error
-    torch.set_num_threads(threads)
-    chosen = configuration.load(config_file)
-    pictures = _with_drawings(data.load(folder, side_pixels=chosen.stored_pixels), chosen)
-    if pictures.unreadable:
-        click.echo(f"{pictures.unreadable} unreadable files passed over")
-    split = data.split(pictures, chosen)
-    click.echo(
-        f"{len(split.training)} pictures to train on, {len(split.validation)} to validate on "
-        f"({split.validated_on}; {len(split.held_out_sources)} sources), {len(split.apart)} apart"
+    order = running.Order(
+        folder=folder,
+        out=out,
+        config=configuration.load(config_file),
+        minutes=minutes if minutes or samples else _MINUTES,
+        samples=samples,
+        start=start,
+        threads=threads,
+        resume=resume,
+        notes=list(notes),
     )
-    out.mkdir(parents=True, exist_ok=True)
-
-    def report(progress: fitting.Progress) -> None:
-        click.echo(
-            f"samples {progress.samples:>8,}  loss {progress.loss:.3f}  auc {progress.auc:.4f}  "
-            f"left {progress.seconds_left / 60:.1f} min"
-        )
-
-    fitter = fitting.Fitter(chosen, pictures, split, checkpoint=out / "checkpoint.pt", report=report)
-    if resume and fitter.resume():
-        click.echo("resumed")
-    net = fitter.run(minutes=minutes)
-    _show(packing.write(out, net, pictures=pictures, split=split, config=chosen, notes=list(notes)))
-
-
-def _with_drawings(pictures: data.Pictures, chosen: configuration.Config) -> data.Pictures:
-    """Add what the demo's generator draws, from seeds that the demo does not use: to training alone."""
-    from cakegate.training import drawn  # noqa: PLC0415 - draws for a minute
-
-    return drawn.add(pictures, count=chosen.drawn_pictures, side_pixels=chosen.stored_pixels)
+    _show(running.run(order, say=click.echo))
 
 
 @model.command()
