@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from cakegate_operator import exposed, names, reasons, scaled
+from cakegate_operator import exposed, names, reasons, scaled, serving
 from cakegate_operator.inputs import CLOUD_NATIVE_PG, Inputs, Object
 from cakegate_operator.kinds import Key
 from cakegate_operator.seen import Outcome, Problem, Seen, condition_of, dig
@@ -52,7 +52,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 def judged(case: Case) -> list[Verdict]:
     """All conditions of a bakery whose spec was understood, the summary first."""
     found = [verdict for check in CHECKS if (verdict := check(case)) is not None]
-    return [*_summary(found, rolling=_rolling(case)), *found]
+    return [*_summary(found, rolling=serving.rolling(case.seen)), *found]
 
 
 def held(problem: Problem) -> list[Verdict]:
@@ -96,30 +96,6 @@ def _summary(found: list[Verdict], *, rolling: Problem | None) -> list[Verdict]:
         # A migration before an upgrade: what serves goes on serving.
         rolling = Problem(reason=failing[0].reason, message=failing[0].message)
     return [ready, yes("Reconciling", rolling.reason, rolling.message)] if rolling else [ready]
-
-
-def _rolling(case: Case) -> Problem | None:
-    """A rollout that is under way, or stuck, while enough pods serve."""
-    under_way: Problem | None = None
-    for component in names.PROCESSES:
-        deployment = case.seen.child("Deployment", component)
-        progressing = condition_of(deployment, "Progressing")
-        if progressing and progressing["status"] == "False" and progressing["reason"] == "ProgressDeadlineExceeded":
-            trouble = case.seen.troubles.get(component) or progressing["message"]
-            return Problem(reason=reasons.ROLLOUT_STUCK, message=f"{component}: {trouble}")
-        if deployment and under_way is None and not _rolled(deployment):
-            under_way = Problem(reason=reasons.ROLLING, message=f"{component}: pods are being replaced or added")
-    return under_way
-
-
-def _rolled(deployment: Object) -> bool:
-    wanted = dig(deployment, "spec", "replicas", default=1)
-    return bool(
-        dig(deployment, "status", "observedGeneration", default=0) >= dig(deployment, "metadata", "generation")
-        and dig(deployment, "status", "updatedReplicas", default=0) == wanted
-        and dig(deployment, "status", "availableReplicas", default=0) == wanted
-        and dig(deployment, "status", "replicas", default=0) == wanted
-    )
 
 
 # The checks
@@ -209,20 +185,7 @@ def _holds(body: Object | None, kind: str) -> bool:
 
 
 def _available(component: str) -> Callable[[Case], Verdict]:
-    kind = f"{component.capitalize()}Available"
-
-    def check(case: Case) -> Verdict:
-        deployment = case.seen.child("Deployment", component)
-        if deployment is None:
-            return no(
-                kind, reasons.NOT_CREATED, f"Deployment {names.child(case.seen.name, component)} is not there yet"
-            )
-        if _holds(deployment, "Available"):
-            ready = dig(deployment, "status", "readyReplicas", default=0)
-            return yes(kind, reasons.AVAILABLE, f"{ready} ready")
-        return no(kind, reasons.UNAVAILABLE, f"{component}: {case.seen.troubles.get(component) or 'pods are starting'}")
-
-    return check
+    return lambda case: serving.verdict(component, case.seen, case.inputs)
 
 
 def _upstream(case: Case) -> Verdict:

@@ -48,14 +48,17 @@ def said(kind, status="True", **more):
 
 
 def deployment(component, **more):
-    full = {"replicas": 1, "readyReplicas": 1, "updatedReplicas": 1, "availableReplicas": 1, "observedGeneration": 1}
-    return child("Deployment", f"demo-{component}", **{**full, "conditions": said("Available"), **more})
+    full = {"replicas": 2, "readyReplicas": 2, "updatedReplicas": 2, "availableReplicas": 2, "observedGeneration": 1}
+    status = {**full, "conditions": said("Available"), **more}
+    return child("Deployment", f"demo-{component}", spec={"replicas": 2}, **status)
 
 
 PROCESSES = [deployment(each) for each in ("gateway", "worker", "writer", "scheduler")]
 SERVERS = [child("StatefulSet", f"demo-{each}", readyReplicas=1) for each in ("postgres", "redis")]
 MIGRATED = child("Job", JOB.name, conditions=said("Complete"))
 WHOLE = [*PROCESSES, *SERVERS, MIGRATED]
+#: As the controller manager leaves it: with no pod to spare, a Deployment that grows is not `Available`.
+SCALING_OUT = deployment("worker", replicas=9, updatedReplicas=9, conditions=said("Available", "False"))
 STUCK = said("Available") + said("Progressing", "False", reason="ProgressDeadlineExceeded", message="took too long")
 NOT_DONE = {"complete": False}
 EXTERNAL = {
@@ -130,10 +133,30 @@ SITUATIONS = {
         ("True", "Manual"),
     ),
     "no gateway yet": (case(), "GatewayAvailable", ("False", "NotCreated")),
-    "too few gateways": (
-        case(children=[deployment("gateway", conditions=said("Available", "False"))]),
+    "no gateway that is ready": (
+        case(children=[deployment("gateway", conditions=said("Available", "False"), availableReplicas=0)]),
         "GatewayAvailable",
         ("False", "Unavailable"),
+    ),
+    "too few gateways": (
+        case({"gateway": {"replicas": 8}}, children=[deployment("gateway", availableReplicas=5)]),
+        "GatewayAvailable",
+        ("False", "Unavailable"),
+    ),
+    "a gateway that is missing": (
+        case({"gateway": {"replicas": 8}}, children=[deployment("gateway", availableReplicas=6)]),
+        "GatewayAvailable",
+        ("True", "Available"),
+    ),
+    "workers that an autoscaler adds": (
+        case(children=[*PROCESSES, *SERVERS, MIGRATED, SCALING_OUT]),
+        "Ready",
+        ("True", "Available"),
+    ),
+    "workers that an autoscaler adds take time": (
+        case(children=[*PROCESSES, *SERVERS, MIGRATED, SCALING_OUT]),
+        "Reconciling",
+        ("True", "Rolling"),
     ),
     "a stuck rollout": (
         case(children=[*WHOLE[1:], deployment("gateway", conditions=STUCK)]),
@@ -144,6 +167,11 @@ SITUATIONS = {
         case(children=[*WHOLE[1:], deployment("gateway", conditions=STUCK)]),
         "GatewayAvailable",
         ("True", "Available"),
+    ),
+    "a rollout that was stuck and has just been mended": (
+        case(children=[*WHOLE[1:], deployment("gateway", conditions=STUCK, observedGeneration=0)]),
+        "Stalled",
+        None,
     ),
     "a rollout": (
         case(children=[*WHOLE[1:], deployment("gateway", updatedReplicas=0)]),
@@ -281,11 +309,18 @@ def test_each_situation_has_its_word(name):
 def test_the_kubelets_complaint_is_in_the_message():
     trouble = "pod demo-gateway-1: ErrImagePull: no such image"
     situation = case(
-        children=[*WHOLE[1:], deployment("gateway", conditions=said("Available", "False"))],
+        children=[*WHOLE[1:], deployment("gateway", availableReplicas=0)],
         troubles={"gateway": trouble},
     )
     (ready,) = [each for each in conditions.judged(situation) if each.type == "Ready"]
     assert f"gateway: {trouble}" == ready.message
+
+
+def test_pods_that_no_quota_allows_are_told_of():
+    refused = said("ReplicaFailure", reason="FailedCreate", message="exceeded quota: requests.cpu")
+    situation = case(children=[*WHOLE[1:], deployment("gateway", availableReplicas=0, conditions=refused)])
+    (ready,) = [each for each in conditions.judged(situation) if each.type == "Ready"]
+    assert "gateway: exceeded quota: requests.cpu" == ready.message
 
 
 def test_a_condition_keeps_its_time_while_its_status_stays():
