@@ -40,12 +40,16 @@ class Gateway:
     async def held(self, submission_id: str):
         return await judging.claim(self.db, submission_id, lease_seconds=60, holder="worker")
 
-    async def judge(self, submission_id: str, score: float):
+    async def judge(self, submission_id: str, score: float, *, flaw: verdicts.Flaw | None = None):
         verdict = verdicts.Verdict(
-            score=score, decision=verdicts.decide(score, THRESHOLDS), thresholds=THRESHOLDS, model=MODEL
-        )
-        held = await self.held(submission_id)
-        return await judging.settle_verdict(self.db, held, verdict=verdict, picture=PICTURE, actor="worker", timings={})
+            score=score, decision=verdicts.decide(score, THRESHOLDS), thresholds=THRESHOLDS, model=MODEL,
+            labels=[verdicts.Label(name="cake", score=score), verdicts.Label(name="cheesecake", score=0.25)],
+        )  # fmt: skip
+        decision = verdicts.Decision.REVIEW if flaw else verdict.decision
+        return await judging.settle_verdict(
+            self.db, await self.held(submission_id), verdict=verdict, picture=PICTURE, actor="worker", timings={},
+            outcome=verdicts.Outcome(decision=decision, flaw=flaw, detail="measured on 10.0.0.1" if flaw else None),
+        )  # fmt: skip
 
     async def unusable(self, submission_id: str, reason: submissions.Reason, *, state=submissions.State.REJECTED):
         return await judging.settle_unusable(

@@ -15,6 +15,7 @@ from cakegate import contract, settings
 from cakegate.adapters.store import reviewing, submissions
 from cakegate.domain import cakes
 from cakegate.domain.submissions import Reason, State
+from cakegate.domain.verdicts import Flaw
 
 PROBLEMS = "https://cakegate.dev/problems/"
 
@@ -102,6 +103,7 @@ async def test_what_is_no_cake_is_told_with_the_verdict(gateway):
         "decision": "reject",
         "acceptThreshold": 0.7,
         "reviewThreshold": 0.3,
+        "labels": [{"name": "cake", "score": 0.1235}, {"name": "cheesecake", "score": 0.25}],
         "model": {"name": "test", "version": "1", "sha256": "0" * 64},
     }
     assert (422, "not-a-cake") == (answer.status_code, slug(answer))
@@ -143,6 +145,26 @@ async def test_what_waits_for_a_person_is_202_at_once(gateway):
 
     assert (202, "review", "doubtful") == (answer.status_code, document["state"], document["reason"])
     assert 60 == int(answer.headers["retry-after"])
+
+
+@pytest.mark.parametrize("flaw", list(Flaw))
+async def test_a_picture_that_cannot_be_judged_waits_for_a_person_and_says_why(gateway, flaw):
+    answer, document = await ended(gateway, lambda found: gateway.judge(found, 0.9, flaw=flaw))
+
+    assert (202, "review", flaw.value) == (answer.status_code, document["state"], document["reason"])
+    assert "a person decides" in document["detail"]
+    assert "10.0.0.1" not in answer.text + str(document)
+    assert ("accept", 0.9) == (document["verdict"]["decision"], document["verdict"]["score"])
+
+
+async def test_a_verdict_from_before_labels_has_none(gateway):
+    submission_id = await gateway.pending()
+    await gateway.judge(submission_id, 0.5)
+    await gateway.db.execute("UPDATE verdicts SET labels = DEFAULT")
+
+    document = (await gateway.http.get(f"/api/submissions/{submission_id}")).json()
+
+    assert [] == document["verdict"]["labels"]
 
 
 async def test_a_submission_tells_its_cake_and_its_end(gateway):

@@ -1,5 +1,6 @@
 """What a client is told of a submission: by a POST, as HTTP has words for it, and by its own address, as a document."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -74,6 +75,7 @@ def view_of(submission: submissions.Submission) -> schemas.Submission:
         id=submission.id,
         state=submission.state,
         reason=_reason(submission),
+        detail=_REVIEW_DETAILS.get(submission.reason) if submission.reason is not None else None,
         image_problem=_image_problem(submission),
         verdict=_verdict(submission),
         cake=submission.cake,
@@ -82,6 +84,15 @@ def view_of(submission: submissions.Submission) -> schemas.Submission:
         deleted_at=submission.deleted_at,
         links=links,
     )
+
+
+#: In our own words: what is on record is for staff.
+_REVIEW_DETAILS: Final[Mapping[Reason, str]] = {
+    Reason.DOUBTFUL: "The model is in doubt: a person decides.",
+    Reason.TOO_SMALL: "The picture is too small to be judged: a person decides. A larger one is judged at once.",
+    Reason.BLANK: "There is next to nothing in the picture: a person decides. Another one is judged at once.",
+    Reason.BLURRED: "The picture is too blurred to be judged: a person decides. A sharper one is judged at once.",
+}
 
 
 def _reason(submission: submissions.Submission) -> str | None:
@@ -101,8 +112,9 @@ def _verdict(submission: submissions.Submission) -> schemas.Verdict | None:
     return schemas.Verdict(
         score=round(found.score, 4),
         decision=found.decision,
-        accept_threshold=found.thresholds.accept,
-        review_threshold=found.thresholds.review,
+        accept_threshold=round(found.thresholds.accept, 4),
+        review_threshold=round(found.thresholds.review, 4),
+        labels=[schemas.Label(name=each.name, score=round(each.score, 4)) for each in found.labels],
         model=schemas.Model(name=found.model.name, version=found.model.version, sha256=found.model.sha256),
     )
 

@@ -21,6 +21,7 @@ _VERDICT: Final = {
     "decision": "accept",
     "acceptThreshold": 0.7,
     "reviewThreshold": 0.3,
+    "labels": [{"name": "cake", "score": 0.9731}, {"name": "cheesecake", "score": 0.8214}],
     "model": {"name": "starter", "version": "1", "sha256": "5f" * 32},
 }
 PENDING: Final = {"id": _ID, "state": "judging", **_TIMES, "links": {"self": _PATH}}
@@ -45,7 +46,12 @@ _EXTENSIONS: Final[dict[str, dict[str, Any]]] = {
     "invalid-cake": {"errors": [{"field": "yumFactor", "message": "must be a whole number from 1 to 5"}]},
     "not-a-cake": {
         "reason": "not-a-cake",
-        "verdict": {**_VERDICT, "score": 0.0312, "decision": "reject"},
+        "verdict": {
+            **_VERDICT,
+            "score": 0.0312,
+            "decision": "reject",
+            "labels": [{"name": "cake", "score": 0.0312}, {"name": "ice_cream", "score": 0.8841}],
+        },
         "submission": _PATH,
     },
     "image-unusable": {"reason": "image-unusable", "imageProblem": "not-an-image", "submission": _PATH},

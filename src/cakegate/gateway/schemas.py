@@ -61,6 +61,13 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     sha256: Annotated[str, Meta(description="Of its file, in hexadecimal.")]
 
 
+class Label(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One thing that a picture may show."""
+
+    name: Annotated[str, Meta(examples=["cake", "ice_cream"])]
+    score: Annotated[float, Meta(ge=0, le=1, description="How likely the model thinks it.")]
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What the model said of the picture."""
 
@@ -68,6 +75,13 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     decision: verdicts.Decision
     accept_threshold: Annotated[float, Meta(description="From this score up it is a cake.")]
     review_threshold: Annotated[float, Meta(description="Below this score it is none; between them a person decides.")]
+    labels: Annotated[
+        list[Label],
+        Meta(
+            description="`cake` with the score, then up to three kinds of cakes and other things, likeliest first, "
+            "by the model's own names. Empty where it was judged before labels were kept."
+        ),
+    ]
     model: Model
 
 
@@ -81,7 +95,14 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     links: Annotated[
         dict[str, str], Meta(description="`self`, and `cake` once it is created and for as long as it is not deleted.")
     ]
-    reason: Annotated[str | None, Meta(description="Why it was rejected, failed, or waits for a person.")] = None
+    reason: Annotated[
+        str | None,
+        Meta(
+            description="Why it was rejected, failed, or waits for a person: in `review`, `doubtful`, or `too-small`, "
+            "`blank` or `blurred` of a picture that cannot be judged.",
+        ),
+    ] = None
+    detail: Annotated[str | None, Meta(description="For people: why it is in `review`.")] = None
     image_problem: Annotated[
         submissions.UnusableReason | None, Meta(description="What was wrong, where the picture could not be used.")
     ] = None
