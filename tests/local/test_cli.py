@@ -119,21 +119,30 @@ async def db(database_url):
     await opened.close()
 
 
-@pytest.fixture
-async def doubtful(db):
-    """A submission in review, its name as a client may well write it."""
+async def judged(db, *, score, sampled=False):
+    """A judged submission, its name as a client may well write it."""
     draft = cakes.CakeDraft(name=HOSTILE_NAME, comment="A comment", image_url="http://p.example/l.jpg", yum_factor=3)
     new = submissions.NewSubmission(id=SubmissionId(uuid.uuid4()), draft=draft)
     await submissions.insert(db, new)
     held = await judging.claim(db, new.id, lease_seconds=60, holder="tests")
+    thresholds = verdicts.Thresholds(accept=0.7, review=0.3)
     verdict = verdicts.Verdict(
-        score=0.5,
-        decision=verdicts.Decision.REVIEW,
-        thresholds=verdicts.Thresholds(accept=0.7, review=0.3),
+        score=score,
+        decision=verdicts.decide(score, thresholds),
+        thresholds=thresholds,
         model=verdicts.Model(name="test", version="1", sha256="0" * 64),
+        labels=[verdicts.Label(name="cake", score=score), verdicts.Label(name="cupcake", score=0.25)],
     )
     picture = Picture(sha256=b"\x01" * 32, size_bytes=1234, format="jpeg", width=640, height=480)
-    return await judging.settle_verdict(db, held, verdict=verdict, picture=picture, actor="tests", timings={})
+    return await judging.settle_verdict(
+        db, held, verdict=verdict, picture=picture, actor="tests", timings={}, sampled=sampled
+    )
+
+
+@pytest.fixture
+async def doubtful(db):
+    """A submission in review."""
+    return await judged(db, score=0.5)
 
 
 @pytest.fixture
@@ -218,3 +227,45 @@ async def test_a_cake_is_named_for_what_was_created_alone(decide, lost):
 
     assert 2 == resolved.exit_code
     assert "--cake goes with `created` alone" in resolved.output
+
+
+async def test_what_was_sampled_is_listed_until_it_is_labelled(decide, db):
+    row = await judged(db, score=0.9, sampled=True)
+
+    listed = await decide("sampled")
+    said = await decide("label", row.id, "not-cake", "--as", "ada", "--note", "a hat")
+    left = await decide("sampled", "--json")
+    seen = await decide("sampled", "--seen")
+
+    assert all(part in listed.output for part in (str(row.id), "0.900", "cupcake 0.250", HOSTILE_NAME))
+    assert f"{row.id}: not-cake, says ada; the model's score was 0.900\n" == said.output
+    assert "" == left.output
+    assert all(part in seen.output for part in (str(row.id), "not-cake", "ada", "a hat"))
+    assert State.ACCEPTED is (await submissions.get(db, row.id)).state
+
+
+async def test_what_was_not_sampled_cannot_be_labelled(decide, doubtful):
+    said = await decide("label", doubtful.id, "cake")
+
+    assert f"Submission {doubtful.id} was not sampled: there is nothing to be said of it." == str(said.exception)
+
+
+async def test_lists_come_as_json_for_programs(decide, db, doubtful):
+    row = await judged(db, score=0.9, sampled=True)
+
+    listed = json.loads((await decide("list", "--json")).output)
+    sampled = json.loads((await decide("sampled", "--json")).output)
+
+    assert (str(doubtful.id), "review", "doubtful", HOSTILE_NAME, 3) == (
+        listed["id"], listed["state"], listed["reason"], listed["name"], listed["yum_factor"]
+    )  # fmt: skip
+    assert 0.5 == listed["verdict"]["score"]
+    assert (str(row.id), None, "cupcake") == (
+        sampled["submission_id"],
+        sampled["opinion"],
+        sampled["labels"][1]["name"],
+    )
+
+
+async def test_what_else_a_picture_may_show_is_shown(decide, doubtful):
+    assert "cake 0.500, cupcake 0.250" in (await decide("show", doubtful.id)).output

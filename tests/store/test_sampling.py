@@ -62,6 +62,14 @@ async def test_the_last_word_counts(db, put):
     assert [(Opinion.CAKE, "bob")] == [(each.opinion, each.said_by) for each in await sampling.listing(db, seen=True)]
 
 
+async def test_a_note_may_hold_what_postgres_cannot(db, put):
+    row = await put.judged(0.9, sampled=True)
+
+    said = await sampling.say(db, row.id, opinion=Opinion.CAKE, actor="ada", note="a\0b\udcff")
+
+    assert "a\ufffdb?" == said.note
+
+
 async def test_nothing_is_said_of_what_nobody_sampled(db, put):
     row = await put.accepted()
 

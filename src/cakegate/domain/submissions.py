@@ -101,10 +101,11 @@ _AFTER_VERDICT: Mapping[Decision, tuple[State, Reason | None]] = {
 
 
 def is_sampled(submission_id: UUID, *, share: float) -> bool:
-    """Whether an accepted submission is among the `share` (0 to 1) that people look at.
+    """Whether a submission is among a `share` (0 to 1) of all.
 
-    Decided by a hash of its id: ids are random, so this is as good as a throw of dice, and a submission that is judged
-    again, or settled again after a lost answer, gets the same. A larger share holds all of a smaller one.
+    Decided by a hash of its id: ids are random and nobody's choice, so this is as good as a throw of dice, and a
+    submission that is judged again, or settled again after a lost answer, gets the same. A larger share holds all of a
+    smaller one.
     """
     dice = int.from_bytes(hashlib.sha256(b"cakegate-sample" + submission_id.bytes).digest()[:8], "big")
     return dice < share * 2**64

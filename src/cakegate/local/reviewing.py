@@ -1,9 +1,10 @@
-"""`cakegate submissions list|show|approve|reject|resolve|replay`: what waits for a person, from a terminal."""
+"""`cakegate submissions list|show|approve|reject|resolve|replay|sampled|label`: what is a person's, from a terminal."""
 
 import asyncio
 import getpass
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
@@ -14,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from cakegate import settings
-from cakegate.adapters.store import pool, settling
+from cakegate.adapters.store import pool, sampling, settling
 from cakegate.adapters.store import reviewing as decisions
 from cakegate.adapters.store import submissions as rows
+from cakegate.domain import verdicts
 from cakegate.domain.submissions import State, Submission
 from cakegate.local import stack
 
@@ -51,36 +53,65 @@ def _me() -> str:
 
 _ACTOR = click.option("--as", "actor", default=_me, help="Who decides; default: you.")
 _NOTE = click.option("--note", default=None, help="Why, for the record.")
+_LIMIT = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 
 @click.group()
 def submissions() -> None:
-    """Look at submissions, decide on those in review or uncertain, try failed ones again."""
+    """Look at submissions, decide on those in review or uncertain, say what sampled ones show."""
 
 
 @submissions.command("list")
 @click.option("--in", "states", multiple=True, type=click.Choice([state.value for state in State]),
               help="States to list; default: review and uncertain.")  # fmt: skip
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many.")
+@_LIMIT
+@_JSON
 @_STATE
-def listing(*, states: tuple[str, ...], limit: int, folder: Path | None) -> None:
+def listing(*, states: tuple[str, ...], limit: int, as_json: bool, folder: Path | None) -> None:
     """List what waits for a person, oldest first."""
     chosen = [State(name) for name in states] or [State.REVIEW, State.UNCERTAIN]
     found = _with_database(folder, lambda db: rows.listing(db, states=chosen, limit=limit))
+    if as_json:
+        _print_json(map(_document, found))
+    else:
+        _print_table(("state", "reason", "score", "name", "picture", "since"), map(_cells, found))
+
+
+def _print_table(columns: tuple[str, ...], cells: Iterable[list[str]]) -> None:
     table = Table()
     # The id is what the other verbs take: whole, however narrow the terminal.
     table.add_column("id", no_wrap=True, min_width=36)
-    for name in ("state", "reason", "score", "name", "picture", "since"):
+    for name in columns:
         table.add_column(name, overflow="fold")
-    for row in found:
-        table.add_row(*_cells(row))
+    for row in cells:
+        table.add_row(*row)
     _plain_console().print(table)
+
+
+def _print_json(documents: Iterable[Any]) -> None:
+    for document in documents:
+        click.echo(msgspec.json.encode(document))
 
 
 def _cells(row: Submission) -> list[str]:
     score = f"{row.verdict.score:.3f}" if row.verdict else ""
-    since = row.updated_at.strftime("%Y-%m-%d %H:%M")
-    return [str(row.id), row.state.value, row.reason or "", score, row.draft.name, row.draft.image_url, since]
+    return [str(row.id), row.state.value, row.reason or "", score, row.draft.name, row.draft.image_url,
+            _minute(row.updated_at)]  # fmt: skip
+
+
+def _minute(moment: datetime | None) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M") if moment else ""
+
+
+def _document(row: Submission) -> dict[str, Any]:
+    """What staff may want of a submission; leases and markers are the processes' own."""
+    return {
+        "id": row.id, "state": row.state, "reason": row.reason, "detail": row.detail, "name": row.draft.name,
+        "comment": row.draft.comment, "image_url": row.draft.image_url, "yum_factor": row.draft.yum_factor,
+        "verdict": row.verdict, "upstream_id": row.upstream_id, "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }  # fmt: skip
 
 
 @submissions.command()
@@ -120,8 +151,14 @@ def _facts(row: Submission) -> list[tuple[str, str]]:
     if row.verdict:
         model = row.verdict.model
         facts.append(("verdict", f"{row.verdict.decision.value}, score {row.verdict.score:.4f}"))
+        if row.verdict.labels:
+            facts.append(("may show", _named(row.verdict.labels)))
         facts.append(("model", f"{model.name} {model.version}, sha256 {model.sha256}"))
     return facts
+
+
+def _named(labels: list[verdicts.Label]) -> str:
+    return ", ".join(f"{label.name} {label.score:.3f}" for label in labels)
 
 
 def _decision(verb: Callable[..., None]) -> click.Command:
@@ -173,6 +210,36 @@ def resolve(
 def replay(*, submission_id: UUID, actor: str, note: str | None, folder: Path | None) -> None:
     """Try a failed submission again, from where it failed."""
     _carry_out(folder, lambda db: decisions.replay(db, submission_id, actor=actor, note=note))
+
+
+@submissions.command()
+@click.option(
+    "--seen", is_flag=True, help="Those that somebody labelled, the last first; default: those that nobody did."
+)
+@_LIMIT
+@_JSON
+@_STATE
+def sampled(*, seen: bool, limit: int, as_json: bool, folder: Path | None) -> None:
+    """List accepted submissions that were sampled, for people to say with `label` what they show."""
+    found = _with_database(folder, lambda db: sampling.listing(db, seen=seen, limit=limit))
+    if as_json:
+        _print_json(found)
+        return
+    cells = (
+        [str(each.submission_id), f"{each.score:.3f}", _named(each.labels[1:]), each.name, each.image_url,
+         _minute(each.sampled_at), each.opinion or "", each.said_by or "", each.note or ""]
+        for each in found
+    )  # fmt: skip
+    _print_table(("score", "may show", "name", "picture", "sampled", "opinion", "by", "note"), cells)
+
+
+@_decision
+@click.argument("opinion", type=click.Choice([opinion.value for opinion in verdicts.Opinion]))
+def label(*, submission_id: UUID, opinion: str, actor: str, note: str | None, folder: Path | None) -> None:
+    """Say what a sampled picture really shows. Nothing becomes of the submission; the model is measured by it."""
+    said = verdicts.Opinion(opinion)
+    found = _with_database(folder, lambda db: sampling.say(db, submission_id, opinion=said, actor=actor, note=note))
+    click.echo(f"{found.submission_id}: {said.value}, says {actor}; the model's score was {found.score:.3f}")
 
 
 def _decide(folder: Path | None, submission_id: UUID, *, target: State, actor: str, note: str | None) -> None:

@@ -62,14 +62,14 @@ async def move(
     """Run a `query`; None when nothing was in that state under that token. Checks the state table first."""
     submissions.check_transition(origin, target)
     given = {"token": None, "reason": None, "detail": None, "note": None, **parameters}
-    values = {name: _as_sql(value) for name, value in given.items()}
+    values = {name: as_sql(value) for name, value in given.items()}
     found = await pool.rows(
         connection, statement, {**values, "id": submission_id, "origin": origin.value, "target": target.value}
     )
     return from_row(found[0]) if found else None
 
 
-def _as_sql(value: Any) -> Any:
+def as_sql(value: Any) -> Any:
     """Psycopg writes an enum by its name, where the schema knows values; and a dict not at all, where we mean JSON.
 
     Text of strangers may hold what Postgres's cannot, a NUL or half a character: the step is worth more than that.

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from psycopg.rows import DictRow
 
-from cakegate.adapters.store import pool
+from cakegate.adapters.store import moves, pool
 from cakegate.adapters.store.submissions import PRIMARY, get
 from cakegate.domain import errors, verdicts
 
@@ -65,7 +65,7 @@ async def say(
     said = await db.execute(
         "UPDATE samples SET opinion = %(opinion)s, said_by = %(actor)s, said_at = now(), note = %(note)s"
         " WHERE submission_id = %(id)s",
-        {"id": submission_id, "opinion": opinion.value, "actor": actor, "note": note},
+        {"id": submission_id, "opinion": opinion.value, "actor": moves.as_sql(actor), "note": moves.as_sql(note)},
     )
     if not said:
         await get(db, submission_id)
