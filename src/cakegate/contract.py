@@ -25,7 +25,7 @@ REDIS_QUEUE_DATABASE: Final = 0
 REDIS_REST_DATABASE: Final = 1
 
 #: The newest migration that this code needs; `/readyz` fails below it.
-SCHEMA_VERSION: Final = "0003"
+SCHEMA_VERSION: Final = "0004"
 
 #: The upstream's circuit breaker and fleet-wide cap go by this name in Postgres.
 UPSTREAM_BREAKER: Final = "upstream-create"

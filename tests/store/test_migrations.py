@@ -25,7 +25,9 @@ async def test_many_at_once_and_again_are_one(database_url):
 async def test_the_listing_says_what_is_applied(database_url):
     listed = migrations.listing(settings.SecretUrl(database_url))
 
-    assert [("0001", True), ("0002", True), ("0003", True)] == [(each.version, each.applied) for each in listed]
+    assert [("0001", True), ("0002", True), ("0003", True), ("0004", True)] == [
+        (each.version, each.applied) for each in listed
+    ]
 
 
 def test_a_database_that_is_not_there_is_named_without_its_password():

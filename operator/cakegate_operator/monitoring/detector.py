@@ -13,6 +13,10 @@ _VERDICTS: Final = "cakegate_verdicts_total"
 _PRIMARY: Final = 'role="primary"'
 
 
+def _verdicts(*by: str) -> str:
+    return promql.rate(_VERDICTS, *by, where=_PRIMARY)
+
+
 def _mean_score() -> str:
     by = ("model", "version", "role")
     totals = promql.rate("cakegate_verdict_score_sum", *by, over="1h")
@@ -31,12 +35,7 @@ _JUDGING: Final = Row(
         Panel(
             title="Shares of verdicts",
             about="A share moves and nobody changed the model: other pictures come, which it may not fit.",
-            queries=(
-                Query(
-                    f"{promql.rate(_VERDICTS, 'decision', where=_PRIMARY)} / scalar({promql.rate(_VERDICTS, where=_PRIMARY)})",
-                    "{{decision}}",
-                ),
-            ),
+            queries=(Query(f"{_verdicts('decision')} / scalar({_verdicts()})", "{{decision}}"),),
             unit="percentunit",
             stacked=True,
         ),

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 import cakegate
 from cakegate import contract, settings
+from cakegate.domain import drift, verdicts
 from cakegate.domain.submissions import State
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -88,6 +89,14 @@ SHADOWED: Final = Counter(
     ["primary", "shadow"],
 )
 SHADOW_FAILURES: Final = Counter("cakegate_shadow_failures_total", "Pictures that a shadow could not judge.")
+DRIFT: Final = Gauge(
+    "cakegate_score_drift",
+    "Population stability index of the latest scores against the validation pictures, as they were or best mixed.",
+    ["model", "version", "against"],
+)
+DRIFT_VERDICTS: Final = Gauge(
+    "cakegate_score_drift_verdicts", "Verdicts that it was measured on.", ["model", "version"]
+)
 SAMPLED: Final = Counter("cakegate_sampled_total", "Accepted pictures that people shall see.", ["model", "version"])
 SAMPLES: Final = Gauge(
     "cakegate_samples",
@@ -163,6 +172,16 @@ def observe_breaker(current: str) -> None:
     """Set the breaker's gauges."""
     for state in ("closed", "open", "half-open"):
         BREAKER.labels(state).set(state == current)
+
+
+def observe_drifts(drifts: Mapping[verdicts.Model, drift.Drift]) -> None:
+    """Set the gauges of drift; a model that judges no more is gone from them."""
+    DRIFT.clear()
+    DRIFT_VERDICTS.clear()
+    for model, found in drifts.items():
+        DRIFT.labels(model.name, model.version, "validation").set(found.validation)
+        DRIFT.labels(model.name, model.version, "mix").set(found.mixed)
+        DRIFT_VERDICTS.labels(model.name, model.version).set(found.verdicts)
 
 
 class _Pools(Collector):

@@ -14,6 +14,7 @@ from cakegate.adapters import metrics, queue
 from cakegate.adapters.store import breaker, pool, sampling, submissions, sweeping
 from cakegate.domain import errors
 from cakegate.domain.submissions import State
+from cakegate.scheduler import drift
 
 _log = structlog.get_logger()
 
@@ -27,7 +28,7 @@ _UNRENDERED_UNTIL_SECONDS = 6 * 3600.0
 _SLOW_STEP_SECONDS = 30.0
 #: Counting what is open looks at all of it; Prometheus asks every 15 or 30 seconds.
 _MEASURE_SECONDS = 5.0
-#: People take their time; and what they say of a month's samples is a month's error rate.
+#: People take their time, scores drift over hours; and what people say of a month's samples is a month's error rate.
 _SAMPLES_SECONDS = 60.0
 _SAMPLES_DAYS = 30.0
 
@@ -58,6 +59,7 @@ class Sweeper:
                 self._measure_due = time.monotonic() + _MEASURE_SECONDS
             if time.monotonic() >= self._samples_due:
                 metrics.observe_samples(await sampling.counts(self._db, days=_SAMPLES_DAYS))
+                await drift.measure(self._db)
                 self._samples_due = time.monotonic() + _SAMPLES_SECONDS
 
     async def _refill(self) -> None:

@@ -21,7 +21,7 @@ from cakegate import contract, settings
 from cakegate.adapters import logs, metrics, probes, queue, tether
 from cakegate.adapters.store import schema
 from cakegate.domain import errors
-from cakegate.worker import wiring
+from cakegate.worker import introducing, wiring
 
 _log = structlog.get_logger()
 
@@ -65,6 +65,9 @@ async def _serve(config: settings.Settings, queues: Sequence[str], name: str) ->
             checks={"postgres": context.db.ping, "redis": context.work.ping},
         )
         stack.push_async_callback((await probes.serve(config.telemetry, readiness)).close)
+        if context.judges is not None:
+            introduction = asyncio.create_task(introducing.introduce(context), name="models.introduced")
+            stack.push_async_callback(_ended, introduction)
         crew = Crew(context, queues)
         crew.start()
         readiness.ready()
@@ -73,6 +76,11 @@ async def _serve(config: settings.Settings, queues: Sequence[str], name: str) ->
         readiness.drain()
         await crew.stop(seconds=config.worker.shutdown_seconds)
         _log.info("worker.stopped")
+
+
+async def _ended(introduction: asyncio.Task[None]) -> None:
+    introduction.cancel()
+    await asyncio.wait({introduction})
 
 
 class Crew:

@@ -14,7 +14,7 @@ from cakegate.adapters.store import judging
 from cakegate.adapters.store import submissions as rows
 from cakegate.domain import errors, submissions, verdicts
 from cakegate.domain.submissions import State
-from cakegate.worker import outcomes, render, wiring
+from cakegate.worker import outcomes, render, shadow, wiring
 
 _log = structlog.get_logger()
 
@@ -100,6 +100,7 @@ async def _judge(
         await _announce(context, settled, message)
         if settled.state in _RENDERED:
             await _render(context, settled, message, child)
+    await shadow.judge(context, settled, decoded)
 
 
 async def _fetch(fetcher: fetching.Fetcher, url: str) -> fetching.Fetched:
