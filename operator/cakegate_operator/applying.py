@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from cakegate_operator import kinds, names, owned, reasons
+from cakegate_operator import bakery, kinds, names, owned, reasons
 from cakegate_operator.build.credentials import Credential
 from cakegate_operator.cluster import Cluster, Conflict, Denied, Refused
 from cakegate_operator.inputs import Object
@@ -62,6 +62,9 @@ class Applying:
         live = self.children.get(key)
         if live is None:
             live = await self._cluster.get(kind_of(body), self._seen.namespace, key.name)
+        if live is not None and is_predecessors(live, self._seen):
+            self.leaving.append(key)
+            return
         if live is not None and not self._may_write(live):
             who = owned.controller(live)
             of = f"{who['kind']} {who['name']}" if who else "nobody that the operator knows"
@@ -147,6 +150,12 @@ def is_ours(live: Object, seen: Seen) -> bool:
         return uid == seen.uid
     labels = live["metadata"].get("labels") or {}
     return labels.get(names.BAKERY) == seen.name and labels.get(names.MANAGED_BY) == names.FIELD_MANAGER
+
+
+def is_predecessors(live: Object, seen: Seen) -> bool:
+    """Whether an object belongs to a bakery of the same name that is no more: the garbage collector takes it soon."""
+    who = owned.controller(live)
+    return bool(who and who["kind"] == bakery.KIND and who["name"] == seen.name and who["uid"] != seen.uid)
 
 
 def _is_made_once(body: Object) -> bool:

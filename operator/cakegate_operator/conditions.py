@@ -22,6 +22,7 @@ STALLING: Final = frozenset(
         reasons.INVALID_SPEC,
         reasons.SECRET_NOT_FOUND,
         reasons.SECRET_KEY_NOT_FOUND,
+        reasons.INVALID_SECRET,
         reasons.CREDENTIAL_LOST,
         reasons.RESOURCE_CONFLICT,
         reasons.APPLY_REFUSED,
@@ -197,8 +198,18 @@ def _upstream(case: Case) -> Verdict:
         return no(kind, reasons.UNREACHABLE, case.seen.troubles.get(names.SAMPLE) or "the sample is starting")
     probe = case.seen.probe
     if probe is None:
-        return unknown(kind, reasons.NOT_PROBED, "not asked yet")
+        return _as_before(kind, case) or unknown(kind, reasons.NOT_PROBED, "not asked yet")
+    if probe.reachable is None:
+        return unknown(kind, probe.reason, probe.message)
     return (yes if probe.reachable else no)(kind, probe.reason, probe.message)
+
+
+def _as_before(kind: str, case: Case) -> Verdict | None:
+    """What was said of this very generation: an operator that has just begun knows nothing better."""
+    for each in case.seen.status.conditions or []:
+        if each.type == kind and each.observed_generation == case.inputs.bakery.generation:
+            return Verdict(kind, each.status, each.reason, each.message)
+    return None
 
 
 def _paused(case: Case) -> Verdict:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cakegate_operator import bakery, kinds, names, reasons
+from cakegate_operator import bakery, kinds, names, owned, reasons
 from cakegate_operator.build import credentials
 from cakegate_operator.cluster import Cluster, ClusterError
 from cakegate_operator.inputs import OPTIONAL, Api, Facts, Inputs, Object, Release
@@ -154,7 +154,7 @@ def inputs(seen: Seen, release: Release, known: Known) -> Inputs:
             generation=metadata["generation"],
             spec=seen.spec,
             labels=metadata.get("labels") or {},
-            annotations=metadata.get("annotations") or {},
+            annotations=_annotations(seen),
         ),
         release=release,
         facts=Facts(
@@ -167,10 +167,17 @@ def inputs(seen: Seen, release: Release, known: Known) -> Inputs:
     )
 
 
+def _annotations(seen: Seen) -> dict[str, str]:
+    """The resource's annotations. A restart that was asked for and is taken back stays done: nobody is told twice."""
+    restarted = seen.status.last_handled_restart_at
+    kept = {names.RESTARTED_AT: restarted} if restarted else {}
+    return kept | (seen.live["metadata"].get("annotations") or {})
+
+
 def version(seen: Seen, release: Release) -> str:
     """What is to run: what the spec says, else what runs, else what was to run, else the operator's own version."""
-    gateway = seen.child("Deployment", names.GATEWAY) or {}
-    running = dig(gateway, "metadata", "labels", names.VERSION)
+    gateway = seen.child("Deployment", names.GATEWAY)
+    running = owned.own_label(gateway, names.VERSION) if gateway else None
     return str(seen.spec.version or running or seen.status.target_version or release.version)
 
 
@@ -211,6 +218,12 @@ def _missing(seen: Seen) -> Iterator[Problem]:
         elif value_of(secret, key.key) is None:
             yield Problem(
                 reason=reasons.SECRET_KEY_NOT_FOUND, message=f"{path}: the Secret {key.name} has no key {key.key}"
+            )
+        elif key == seen.spec.redis.url_secret_ref and not credentials.is_redis(value_of(secret, key.key)):
+            # Ours to read, for KEDA; other values are what their readers say of them.
+            yield Problem(
+                reason=reasons.INVALID_SECRET,
+                message=f"{path}: the key {key.key} of the Secret {key.name} holds no URL of a Redis (redis://host:port)",
             )
 
 

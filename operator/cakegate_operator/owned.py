@@ -44,6 +44,13 @@ def fields_of(live: Object, manager: str) -> dict[str, Any]:
     return {}
 
 
+def own_label(live: Object, name: str) -> str | None:
+    """A label's value as we wrote it; None where somebody else did since."""
+    labels = fields_of(live, names.FIELD_MANAGER).get("f:metadata", {}).get("f:labels", {})
+    found: str | None = (live["metadata"].get("labels") or {}).get(name) if f"f:{name}" in labels else None
+    return found
+
+
 def _holds(wanted: Any, live: Any, fields: dict[str, Any]) -> bool:
     """Whether all that is wanted and there is ours. What the server left out was empty, or its default."""
     if isinstance(wanted, dict) and isinstance(live, dict):
@@ -82,7 +89,8 @@ def _matches(keys: dict[str, Any], item: dict[str, Any]) -> bool:
 
 
 def _empty(value: Any) -> bool:
-    return value in (None, "", [], {}, 0, False)
+    # A False or a zero is no such thing: `allowPrivilegeEscalation: false` that somebody took away is missed.
+    return value is None or (isinstance(value, str | list | dict) and not value)
 
 
 def annotation(body: Object, name: str) -> str | None:

@@ -25,6 +25,9 @@ _LIMIT_SECONDS: Final = 5.0
 _REFUSING: Final = frozenset({401, 403})
 
 
+_NOBODY_ASKS: Final = Probe(reachable=None, reason=reasons.NOT_PROBED, message="the operator is told not to ask")
+
+
 class Target(msgspec.Struct, frozen=True):
     """Whom to ask, how, and how often."""
 
@@ -44,8 +47,8 @@ class Probes:
         self._running: dict[tuple[str, str], tuple[Target, asyncio.Task[None]]] = {}
 
     def latest(self, namespace: str, name: str) -> Probe | None:
-        """The newest answer."""
-        return self._latest.get((namespace, name))
+        """The newest answer; None where it is still to come."""
+        return self._latest.get((namespace, name)) if self._enabled else _NOBODY_ASKS
 
     def follow(self, seen: Seen) -> None:
         """Probe what this bakery names from now on."""

@@ -9,6 +9,7 @@ APPLIED: Final = "Applied"
 INVALID_SPEC: Final = "InvalidSpec"
 SECRET_NOT_FOUND: Final = "SecretNotFound"  # noqa: S105 - a reason, as the next two
 SECRET_KEY_NOT_FOUND: Final = "SecretKeyNotFound"  # noqa: S105
+INVALID_SECRET: Final = "InvalidSecret"  # noqa: S105 - a reason
 CREDENTIAL_LOST: Final = "CredentialLost"
 RESOURCE_CONFLICT: Final = "ResourceConflict"
 APPLY_REFUSED: Final = "ApplyRefused"
@@ -54,6 +55,7 @@ MEANINGS: Final = {
     INVALID_SPEC: "The spec cannot be understood: the message names the field. Nothing is changed.",
     SECRET_NOT_FOUND: "A Secret that the resource names is missing. Pods stay as they are until it is there.",
     SECRET_KEY_NOT_FOUND: "A Secret is there, but not the key that the resource names.",
+    INVALID_SECRET: "A Secret's key holds something else than the field needs, e.g. no URL. Pods stay as they are.",
     CREDENTIAL_LOST: "The Secret with the managed Postgres's password is gone, and its volume still has the old one:"
     " bring the Secret back (docs/operator/credentials.md). A new password would lock everybody out.",
     RESOURCE_CONFLICT: "An object of the wanted name belongs to somebody else. Rename the bakery, remove the object, or"

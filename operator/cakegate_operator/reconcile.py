@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from cakegate_operator import build, conditions, kinds, names, observing, reasons, reporting
-from cakegate_operator.applying import Applying, job_of
+from cakegate_operator.applying import Applying, is_predecessors, job_of
 from cakegate_operator.build import autoscaling, credentials, statefulsets
 from cakegate_operator.cluster import Cluster, Denied, Refused
 from cakegate_operator.inputs import Inputs, Object, Release
@@ -30,7 +30,7 @@ class Ended(enum.Enum):
     WAITING = "waiting"
     """For pods, a Job or the database: their events wake us."""
     HELD = "held"
-    """By something that a person must mend, and of which no event may come."""
+    """By something that a person must mend, or that is being deleted, and of which no event may come."""
     PAUSED = "paused"
     GONE = "gone"
 
@@ -72,7 +72,7 @@ class Reconciler:
             outcome = await self._act(applying, seen, outcome, desired, given, known)
         seen = msgspec.structs.replace(seen, children=applying.children)
         await self._reporting.report(conditions.Case(seen=seen, inputs=given, outcome=outcome))
-        return _ended(outcome, paused=spec.paused)
+        return _ended(outcome, paused=spec.paused, leaving=bool(applying.leaving))
 
     def forget(self, namespace: str, name: str) -> None:
         """Stop what goes on for a bakery that is no more."""
@@ -89,8 +89,12 @@ class Reconciler:
         found = dict(seen.secrets)
         for wanted in credentials.wanted(observing.inputs(seen, self._release, known)):
             if (there := found.get(wanted.name)) is not None:
-                if observing.value_of(there, credentials.URL) is None:
-                    message = f"the Secret {wanted.name} is there already and has no key {credentials.URL}"
+                if is_predecessors(there, seen):
+                    # To be gone in a moment: whatever took its password would be locked out.
+                    applying.leaving.append(key_of(wanted.secret))
+                lacking = [key for key in wanted.keys if observing.value_of(there, key) is None]
+                if lacking:
+                    message = f"the Secret {wanted.name} is there already and has no key {lacking[0]}"
                     missing.append(Problem(reason=reasons.RESOURCE_CONFLICT, message=message))
                 continue
             if wanted.name == names.child(seen.name, names.POSTGRES) and await self._has_volume(seen):
@@ -116,7 +120,7 @@ class Reconciler:
         if complete:
             kept = {Key(ref.kind, ref.name) for ref in build.kept(given)}
             await applying.remove(applying.unwanted({*outcome.desired, *kept}, observing.unclear_kinds(known)))
-        if waiting is None and applying.leaving:
+        if applying.leaving and not applying.problems:
             waiting = Problem(reason=reasons.NOT_CREATED, message=f"{applying.leaving[0]} is being deleted")
         return msgspec.structs.replace(
             outcome, refused=tuple(applying.problems), waiting=waiting, complete=complete and not applying.problems
@@ -126,7 +130,9 @@ class Reconciler:
         self, applying: Applying, seen: Seen, outcome: Outcome, desired: Desired, given: Inputs
     ) -> Problem | None:
         """What is waited for; None where all stages were gone through."""
-        if not await applying.apply(desired[build.FOUNDATION]):
+        if applying.leaving:
+            return Problem(reason=reasons.NOT_CREATED, message=f"{applying.leaving[0]} is being deleted")
+        if not await applying.apply(_foundation(desired, outcome, applying)):
             return Problem(reason=reasons.APPLY_REFUSED, message="what pods stand on could not be made")
         if outcome.missing:
             return outcome.missing[0]
@@ -155,18 +161,27 @@ def _desired(given: Inputs, seen: Seen) -> Desired:
     desired = dict(build.desired(given))
     source = autoscaling.redis_source(given)
     url = observing.value_of(seen.secrets.get(source.name), source.key) if source else None
-    if url is not None:
+    if url is not None and credentials.is_redis(url):
         desired[build.FOUNDATION] = [*desired[build.FOUNDATION], autoscaling.redis_parts(given, url.decode().strip())]
     return desired
+
+
+def _foundation(desired: Desired, outcome: Outcome, applying: Applying) -> list[Object]:
+    """What pods stand on. Policies stay while a reference is missing: where it led, running pods still go."""
+    return [
+        body
+        for body in desired[build.FOUNDATION]
+        if not outcome.missing or body["kind"] != kinds.NETWORK_POLICY.kind or key_of(body) not in applying.children
+    ]
 
 
 def _by_key(desired: Desired) -> dict[Key, Object]:
     return {key_of(body): body for bodies in desired.values() for body in bodies}
 
 
-def _ended(outcome: Outcome, *, paused: bool) -> Ended:
+def _ended(outcome: Outcome, *, paused: bool, leaving: bool) -> Ended:
     if paused:
         return Ended.PAUSED
-    if outcome.refused or outcome.missing:
+    if outcome.refused or outcome.missing or leaving:
         return Ended.HELD
     return Ended.DONE if outcome.complete else Ended.WAITING

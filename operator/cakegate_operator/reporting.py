@@ -20,6 +20,9 @@ _log = structlog.get_logger("cakegate.operator")
 
 #: Conditions whose turns are told as events; all others are found in the status and in metrics.
 _TOLD: Final = ("Ready", "UpstreamReachable", "Paused")
+_Series = tuple[Any, tuple[str, ...]]
+"""A metric and the values of its labels."""
+_Measured = dict[_Series, float]
 _NUMBERS: Final = {"True": 1, "False": 0, "Unknown": -1}
 
 
@@ -30,7 +33,7 @@ class Reporting:
         self._cluster = cluster
         self._release = release
         self._clock = clock
-        self._measured: dict[tuple[str, str], set[tuple[Any, tuple[str, ...]]]] = {}
+        self._measured: dict[tuple[str, str], set[_Series]] = {}
 
     async def held(self, live: Object, problem: Problem) -> None:
         """The status of a bakery of which nothing more could be learnt: all else in it stays as it was."""
@@ -38,7 +41,12 @@ class Reporting:
         judged = self._dated(live, conditions.held(problem), status)
         kept = [each for each in status.conditions or [] if each.type not in {"Ready", "Stalled", "Reconciling"}]
         judged = sorted([*judged, *kept], key=lambda each: each.type)
-        await self._write(live, status, msgspec.structs.replace(status, conditions=judged))
+        self._measure_conditions((live["metadata"]["namespace"], live["metadata"]["name"]), judged)
+        # Of this generation it is said that it is held: who waits for it must learn that.
+        generation = live["metadata"]["generation"]
+        await self._write(
+            live, status, msgspec.structs.replace(status, conditions=judged, observed_generation=generation)
+        )
 
     async def report(self, case: conditions.Case) -> None:
         """The status of a bakery after a pass."""
@@ -102,20 +110,27 @@ class Reporting:
                 # The status says the same, and lasts: an event that could not be posted is no reason to try all again.
                 _log.warning("event.failed", bakery=live["metadata"]["name"], error=str(error))
 
+    def _measure_conditions(self, where: tuple[str, str], judged: list[Condition]) -> None:
+        """What is known of conditions alone: how many children there are stays as it was."""
+        found: _Measured = {(metrics.CONDITION, (*where, each.type)): _NUMBERS[each.status] for each in judged}
+        before = self._measured.get(where, set())
+        self._set(where, found, {each for each in before if each[0] is not metrics.CONDITION})
+
     def _measure(self, seen: Seen, judged: list[Condition]) -> None:
         where = (seen.namespace, seen.name)
-        now: dict[tuple[Any, tuple[str, ...]], float] = {}
-        for each in judged:
-            now[metrics.CONDITION, (*where, each.type)] = _NUMBERS[each.status]
+        now: _Measured = {(metrics.CONDITION, (*where, each.type)): _NUMBERS[each.status] for each in judged}
         for key, body in seen.children.items():
             if owned.owner_uid(body) == seen.uid:
-                kept: tuple[Any, tuple[str, ...]] = (metrics.MANAGED, (*where, key.kind))
+                kept: _Series = (metrics.MANAGED, (*where, key.kind))
                 now[kept] = now.get(kept, 0) + 1
+        self._set(where, now, set())
+
+    def _set(self, where: tuple[str, str], now: _Measured, kept: set[_Series]) -> None:
         for (metric, labels), value in now.items():
             metric.labels(*labels).set(value)
-        for metric, labels in self._measured.get(where, set()) - now.keys():
+        for metric, labels in self._measured.get(where, set()) - now.keys() - kept:
             metric.remove(*labels)
-        self._measured[where] = set(now)
+        self._measured[where] = {*now, *kept}
 
     def forget(self, namespace: str, name: str) -> None:
         """Stop measuring a bakery that is no more."""

@@ -18,9 +18,12 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the upstream answered; coarse on purpose: the operator asks wherever a resource tells it to."""
+    """Whether the upstream answered; coarse on purpose: the operator asks wherever a resource tells it to.
 
-    reachable: bool
+    `reachable` is None where nobody asks.
+    """
+
+    reachable: bool | None
     reason: str
     message: str
 

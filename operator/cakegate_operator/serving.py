@@ -37,7 +37,9 @@ def fewest(component: str, inputs: Inputs) -> int:
     """The fewest pods that the resource asks for: an autoscaler adds to them."""
     spec = inputs.bakery.spec
     if component == names.GATEWAY:
-        return spec.gateway.autoscaling.min_replicas if spec.gateway.autoscaling else gateway.replicas(spec.gateway) or 1
+        return (
+            spec.gateway.autoscaling.min_replicas if spec.gateway.autoscaling else gateway.replicas(spec.gateway) or 1
+        )
     if component == names.WORKER:
         scaling = autoscaling.wanted(inputs)
         return scaling.min_replicas if scaling else spec.worker.replicas or 1

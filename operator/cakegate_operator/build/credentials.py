@@ -43,6 +43,11 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
         name: str = self.secret["metadata"]["name"]
         return name
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What is read of it: by our processes, and by the server itself."""
+        return URL, PASSWORD
+
     def filled(self, password: str) -> Object:
         """The Secret with a password, which must need no quoting in a URL (as of `secrets.token_urlsafe`)."""
         values = {USERNAME: self.username, PASSWORD: password, URL: self.url.replace("{password}", password)}
@@ -110,6 +115,15 @@ def endpoint(url: str) -> Endpoint | None:
         return Endpoint(host=parts.hostname, port=parts.port or _DEFAULT_PORTS[parts.scheme])
     except ValueError:
         return None
+
+
+def is_redis(value: bytes | None) -> bool:
+    """Whether a Secret's value is the URL of a Redis, with a host."""
+    try:
+        url = (value or b"").decode().strip()
+    except UnicodeDecodeError:
+        return False
+    return url.startswith(("redis://", "rediss://")) and endpoint(url) is not None
 
 
 def encoded(values: dict[str, str]) -> dict[str, str]:

@@ -64,6 +64,9 @@ class Admin:
             query_params=[("fieldValidation", "Strict"), ("fieldManager", "kubectl-edit")],
         )
 
+    async def put(self, body):
+        return await self.ask("PUT", f"{_path(body)}/{body['metadata']['name']}", body=body)
+
     async def remove(self, body):
         return await self.ask("DELETE", f"{_path(body)}/{body['metadata']['name']}")
 

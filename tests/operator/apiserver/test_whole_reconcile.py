@@ -143,8 +143,8 @@ async def secrets_of(admin, namespace, spec):
         wanted["demo-postgres-app"] = {"uri"}
     for name, keys in wanted.items():
         if await admin.get(kinds.SECRET, namespace, name) is None:
-            url = "redis://:secret@redis.example:6379/0" if "redis" in name else "postgresql://u:p@db.example/c"
-            values = dict.fromkeys(keys, url)
+            redis, postgres = "redis://:secret@redis.example:6379/0", "postgresql://u:p@db.example/c"
+            values = {key: redis if "redis" in f"{name}/{key}" else postgres for key in keys}
             metadata = {"name": name, "namespace": namespace}
             await admin.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values})
 
@@ -261,6 +261,22 @@ async def test_a_refused_object_is_named_and_pods_go_on(admin, namespace):
     after = await admin.get(kinds.DEPLOYMENT, namespace, "demo-gateway")
     assert before["spec"] == after["spec"]
     assert ("True", "Available") == (await conditions(admin, namespace))["GatewayAvailable"]
+
+
+async def test_a_protection_that_somebody_took_away_comes_back(admin, namespace):
+    await admin.create(bakery(namespace))
+    await converge(reconciler(admin.api), admin, namespace)
+
+    def pod(body):
+        return body["spec"]["template"]["spec"]
+
+    live = await admin.get(kinds.DEPLOYMENT, namespace, "demo-worker")
+    before = copy.deepcopy(live["spec"])
+    del pod(live)["automountServiceAccountToken"]
+    del pod(live)["containers"][0]["securityContext"]["allowPrivilegeEscalation"]
+    await admin.put(live)
+    await reconciler(admin.api).reconcile(namespace, "demo")
+    assert before == (await admin.get(kinds.DEPLOYMENT, namespace, "demo-worker"))["spec"]
 
 
 @pytest.mark.parametrize("name", ["../../elsewhere/secrets/crown", "..", "crown?watch=1", "crown/status"])

@@ -76,6 +76,13 @@ def parents(status):
     return {"parents": [{"conditions": [condition]}]}
 
 
+def _reached(*, generation):
+    return Condition(
+        type="UpstreamReachable", status="True", reason="Reachable", message="", last_transition_time="once",
+        observed_generation=generation,
+    )  # fmt: skip
+
+
 SITUATIONS = {
     "all is well": (case(children=WHOLE), "Ready", ("True", "Available")),
     "references": (case(), "ReferencesResolved", ("True", "Resolved")),
@@ -261,6 +268,24 @@ SITUATIONS = {
     ),
     "nobody knows how many": (case(EXTERNAL), "ConnectionsSuffice", None),
     "an upstream nobody asked": (case(), "UpstreamReachable", ("Unknown", "NotProbed")),
+    "an upstream that the operator before asked": (
+        case(status=Status(conditions=[_reached(generation=3)])),
+        "UpstreamReachable",
+        ("True", "Reachable"),
+    ),
+    "another upstream than the operator before asked": (
+        case(status=Status(conditions=[_reached(generation=2)])),
+        "UpstreamReachable",
+        ("Unknown", "NotProbed"),
+    ),
+    "an upstream that nobody is to ask": (
+        case(
+            probe=Probe(reachable=None, reason="NotProbed", message="x"),
+            status=Status(conditions=[_reached(generation=3)]),
+        ),
+        "UpstreamReachable",
+        ("Unknown", "NotProbed"),
+    ),
     "a dead upstream": (
         case(probe=Probe(reachable=False, reason="Unreachable", message="x")),
         "UpstreamReachable",

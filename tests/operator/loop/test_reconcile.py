@@ -171,6 +171,14 @@ async def test_a_secret_of_somebody_else_is_not_taken_for_a_password(world):
     assert "the Secret demo-postgres is there already and has no key url" == world.message("Ready")
 
 
+async def test_a_secret_without_the_servers_password_is_not_taken_either(world):
+    metadata = {"name": "demo-redis", "namespace": "default"}
+    world.cluster.put({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"url": "eA=="}})
+    world.bakery()
+    assert Ended.HELD is await world.once()
+    assert "the Secret demo-redis is there already and has no key password" == world.message("Ready")
+
+
 async def test_asking_and_restarting_are_echoed_when_they_were_done(world):
     await world.bakery(annotations={names.REQUESTED_AT: "now", names.RESTARTED_AT: "then"}).converge()
     status = world.live()["status"]

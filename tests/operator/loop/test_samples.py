@@ -43,7 +43,7 @@ async def test_every_sample_is_applied_once(spec):
 
 def _add(world, name, key):
     value = base64.b64encode(
-        b"redis://:x@host.example:6379/0" if "redis" in name else b"postgresql://a:b@host.example/c"
+        b"redis://:x@host.example:6379/0" if "redis" in f"{name}/{key}" else b"postgresql://a:b@host.example/c"
     )
     if world.cluster.shown("Secret", name) is None:
         metadata = {"name": name, "namespace": "default"}

@@ -1,0 +1,100 @@
+"""What must not happen on a bad day: stale words, values that are no text, labels changed by hand, two of a name."""
+
+import base64
+
+import pytest
+from bakery_world import World
+from fake_cluster import FakeCluster
+
+from cakegate_operator import inputs, metrics, names
+from cakegate_operator.reconcile import Ended
+
+
+def _secret(name, **values):
+    data = {key: base64.b64encode(value).decode() for key, value in values.items()}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "default"}, "data": data}
+
+
+def _external(redis):
+    cluster = FakeCluster(apis=inputs.OPTIONAL)
+    cluster.put(_secret("urls", redis=redis, postgres=b"postgresql://u:p@10.0.0.5:6543/c"))
+    world = World(cluster)
+    database = {"urlSecretRef": {"name": "urls", "key": "postgres"}}
+    spec = {"upstream": {"url": "http://legacy"}, "database": database}
+    return world.bakery({**spec, "redis": {"urlSecretRef": {"name": "urls", "key": "redis"}}})
+
+
+@pytest.mark.parametrize("url", [b"\xff\xfe\x00", b"rediss://[broken:6380", b"redis://h:notaport", b"nothing"])
+async def test_a_redis_url_that_is_none_is_named_in_a_condition(url):
+    world = _external(url)
+    assert Ended.HELD is await world.once()
+    assert ("False", "InvalidSecret") == world.conditions()["ReferencesResolved"]
+    assert "spec.redis.urlSecretRef" in world.message("ReferencesResolved")
+
+
+async def test_a_secret_that_vanishes_closes_no_way_that_running_pods_use():
+    world = await _external(b"rediss://10.0.0.6:6390").converge()
+    before = world.cluster.shown("NetworkPolicy", "demo-gateway")["spec"]
+    del world.cluster.objects["Secret", "default", "urls"]
+    assert Ended.HELD is await world.once()
+    assert before == world.cluster.shown("NetworkPolicy", "demo-gateway")["spec"]
+
+
+async def test_a_denied_list_is_said_of_the_resource_as_it_is_now_and_measured(world):
+    await world.bakery().converge()
+    world.cluster.edit("CakeBakery", "demo", lambda body: body["spec"].update({"writer": {"replicas": 2}}))
+    world.cluster.denied.add("Service")
+    assert Ended.HELD is await world.once()
+    live = world.live()
+    assert live["metadata"]["generation"] == live["status"]["observedGeneration"]
+    assert 0 == metrics.REGISTRY.get_sample_value(
+        "cakegate_operator_condition", {"namespace": "default", "bakery": "demo", "type": "Ready"}
+    )
+    world.reconciler.forget("default", "demo")
+
+
+async def test_a_label_changed_by_hand_changes_no_version(world):
+    await world.bakery().converge()
+    wrong = {names.VERSION: "6.6.6"}
+    world.cluster.edit("Deployment", "demo-gateway", lambda body: body["metadata"]["labels"].update(wrong))
+    await world.converge()
+    gateway = world.cluster.shown("Deployment", "demo-gateway")
+    assert "1.2.3" == gateway["metadata"]["labels"][names.VERSION]
+    assert "1.2.3" == world.live()["status"]["targetVersion"]
+
+
+async def test_a_request_to_restart_that_is_taken_back_restarts_nothing(world):
+    world.bakery()
+    asked = {"annotations": {names.RESTARTED_AT: "today"}}
+    world.cluster.edit("CakeBakery", "demo", lambda body: body["metadata"].update(asked))
+    await world.converge()
+    before = world.cluster.shown("Deployment", "demo-gateway")["spec"]
+    world.cluster.edit("CakeBakery", "demo", lambda body: body["metadata"].pop("annotations"))
+    await world.converge()
+    assert before == world.cluster.shown("Deployment", "demo-gateway")["spec"]
+
+
+async def test_a_bakery_made_anew_waits_for_what_the_garbage_collector_has_not_taken_yet(world):
+    await world.bakery().converge()
+    password = world.cluster.shown("Secret", "demo-redis")["data"]
+    del world.cluster.objects["CakeBakery", "default", "demo"]
+    world.bakery()
+    for _ in range(3):
+        assert Ended.HELD is await world.once()
+    assert "Stalled" not in world.conditions()
+    assert "is being deleted" in world.message("ObjectsApplied")
+    uid = world.live()["metadata"]["uid"]
+    for key, kept in list(world.cluster.objects.items()):
+        owners = world.cluster.shown(key[0], key[2])["metadata"].get("ownerReferences", [])
+        if kept and owners and owners[0]["uid"] != uid:
+            del world.cluster.objects[key]
+    await world.converge()
+    assert password != world.cluster.shown("Secret", "demo-redis")["data"]
+
+
+async def test_a_protection_taken_away_by_hand_comes_back(world):
+    field = "automountServiceAccountToken"
+    await world.bakery().converge()
+    world.cluster.edit("Deployment", "demo-worker", lambda body: body["spec"]["template"]["spec"].pop(field))
+    await world.converge()
+    assert world.cluster.shown("Deployment", "demo-worker")["spec"]["template"]["spec"][field] is False
