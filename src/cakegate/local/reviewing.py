@@ -1,17 +1,15 @@
 """`cakegate submissions list|show|approve|reject|resolve|replay|sampled|label`: what is a person's, from a terminal."""
 
-import asyncio
 import getpass
 import os
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from cakegate import settings
@@ -20,27 +18,7 @@ from cakegate.adapters.store import reviewing as decisions
 from cakegate.adapters.store import submissions as rows
 from cakegate.domain import verdicts
 from cakegate.domain.submissions import State, Submission
-from cakegate.local import stack
-
-T = TypeVar("T")
-
-_STATE = click.option(
-    "--state", "folder", type=click.Path(file_okay=False, path_type=Path), default=None,
-    help="State folder of the stack; default: .cakegate in this folder, else the settings' database.",
-)  # fmt: skip
-
-
-#: Columns where nobody looks at a screen.
-_PIPE_WIDTH = 240
-
-
-def _plain_console() -> Console:
-    """What clients wrote is shown as they wrote it: a name like `[/b]` is no markup.
-
-    A file or a pipe has no width: lines are left whole for whoever reads them there.
-    """
-    console = Console(highlight=False, markup=False, emoji=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=_PIPE_WIDTH)
+from cakegate.local import asking
 
 
 def _me() -> str:
@@ -67,11 +45,11 @@ def submissions() -> None:
               help="States to list; default: review and uncertain.")  # fmt: skip
 @_LIMIT
 @_JSON
-@_STATE
+@asking.STATE
 def listing(*, states: tuple[str, ...], limit: int, as_json: bool, folder: Path | None) -> None:
     """List what waits for a person, oldest first."""
     chosen = [State(name) for name in states] or [State.REVIEW, State.UNCERTAIN]
-    found = _with_database(folder, lambda db: rows.listing(db, states=chosen, limit=limit))
+    found = asking.with_database(folder, lambda db: rows.listing(db, states=chosen, limit=limit))
     if as_json:
         _print_json(map(_document, found))
     else:
@@ -86,7 +64,7 @@ def _print_table(columns: tuple[str, ...], cells: Iterable[list[str]]) -> None:
         table.add_column(name, overflow="fold")
     for row in cells:
         table.add_row(*row)
-    _plain_console().print(table)
+    asking.plain_console().print(table)
 
 
 def _print_json(documents: Iterable[Any]) -> None:
@@ -116,16 +94,16 @@ def _document(row: Submission) -> dict[str, Any]:
 
 @submissions.command()
 @click.argument("submission_id", type=click.UUID)
-@_STATE
+@asking.STATE
 def show(*, submission_id: UUID, folder: Path | None) -> None:
     """Show one submission and every step it took."""
-    row = _with_database(folder, lambda db: rows.get(db, submission_id))
-    steps = _with_database(folder, lambda db: rows.history(db, submission_id))
-    console = _plain_console()
+    row = asking.with_database(folder, lambda db: rows.get(db, submission_id))
+    steps = asking.with_database(folder, lambda db: rows.history(db, submission_id))
+    console = asking.plain_console()
     facts = Table(show_header=False)
     for name, value in _facts(row):
         facts.add_row(name, value)
-    if proposed := _with_database(folder, lambda db: settling.proposal(db, submission_id)):
+    if proposed := asking.with_database(folder, lambda db: settling.proposal(db, submission_id)):
         facts.add_row("looks like", f"cake {proposed.cake_id}: {msgspec.json.encode(proposed.item).decode()}")
     console.print(facts)
     table = Table("at", "from", "to", "reason", "by", "note")
@@ -163,7 +141,7 @@ def _named(labels: list[verdicts.Label]) -> str:
 
 def _decision(verb: Callable[..., None]) -> click.Command:
     """A verb with which a person decides on one submission: whose word it is, and why, is on record."""
-    for option in (_STATE, _NOTE, _ACTOR, click.argument("submission_id", type=click.UUID)):
+    for option in (asking.STATE, _NOTE, _ACTOR, click.argument("submission_id", type=click.UUID)):
         verb = option(verb)
     return submissions.command()(verb)
 
@@ -218,10 +196,10 @@ def replay(*, submission_id: UUID, actor: str, note: str | None, folder: Path | 
 )
 @_LIMIT
 @_JSON
-@_STATE
+@asking.STATE
 def sampled(*, seen: bool, limit: int, as_json: bool, folder: Path | None) -> None:
     """List accepted submissions that were sampled, for people to say with `label` what they show."""
-    found = _with_database(folder, lambda db: sampling.listing(db, seen=seen, limit=limit))
+    found = asking.with_database(folder, lambda db: sampling.listing(db, seen=seen, limit=limit))
     if as_json:
         _print_json(found)
         return
@@ -238,7 +216,9 @@ def sampled(*, seen: bool, limit: int, as_json: bool, folder: Path | None) -> No
 def label(*, submission_id: UUID, opinion: str, actor: str, note: str | None, folder: Path | None) -> None:
     """Say what a sampled picture really shows. Nothing becomes of the submission; the model is measured by it."""
     said = verdicts.Opinion(opinion)
-    found = _with_database(folder, lambda db: sampling.say(db, submission_id, opinion=said, actor=actor, note=note))
+    found = asking.with_database(
+        folder, lambda db: sampling.say(db, submission_id, opinion=said, actor=actor, note=note)
+    )
     click.echo(f"{found.submission_id}: {said.value}, says {actor}; the model's score was {found.score:.3f}")
 
 
@@ -247,19 +227,5 @@ def _decide(folder: Path | None, submission_id: UUID, *, target: State, actor: s
 
 
 def _carry_out(folder: Path | None, decision: Callable[[pool.Database], Awaitable[Submission]]) -> None:
-    moved = _with_database(folder, decision)
+    moved = asking.with_database(folder, decision)
     click.echo(f"{moved.id} is {moved.state.value} now")
-
-
-def _with_database(folder: Path | None, what: Callable[[pool.Database], Awaitable[T]]) -> T:
-    group = stack.database(folder)
-
-    async def run() -> T:
-        db = await pool.Database.open(group, application_name="cakegate-cli")
-        try:
-            return await what(db)
-        finally:
-            await db.close()
-
-    found: Any = asyncio.run(run())
-    return found  # type: ignore[no-any-return]
