@@ -178,4 +178,7 @@ def in_force(card: Thresholds, *, accept: float | None, review: float | None, ba
     lower = min(card.review, upper) if review is None else review
     if lower > upper:
         raise ValueError(f"the review threshold {lower:g} is above the accept threshold {upper:g}")
-    return Thresholds(accept=upper, review=min(upper, max(0.0, band * lower + (1 - band) * upper)))
+    if band != 1:
+        # A narrower band never ends below a wider one, nor on the other side of the card's, by rounding.
+        lower = (max if band < 1 else min)(lower, upper - band * (upper - lower))
+    return Thresholds(accept=upper, review=max(0.0, lower))
