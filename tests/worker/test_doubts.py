@@ -3,6 +3,7 @@
 import io
 
 import msgspec
+import prometheus_client
 import pytest
 from PIL import Image, ImageFilter
 
@@ -32,6 +33,11 @@ def configured(bakery):
     return configured
 
 
+def counted(reason) -> float:
+    labels = {"target": "review", "reason": reason.value}
+    return prometheus_client.REGISTRY.get_sample_value("cakegate_transitions_total", labels) or 0.0
+
+
 @pytest.mark.parametrize(
     ("picture", "reason", "detail"),
     [
@@ -42,12 +48,15 @@ def configured(bakery):
     ids=["too small", "blank", "blurred"],
 )
 async def test_a_picture_that_cannot_be_judged_is_for_a_person_with_the_reason(bakery, picture, reason, detail):
+    before = counted(reason)
+
     row = await bakery.judge(await bakery.submit(jpeg(picture)))
 
     assert (State.REVIEW, reason) == (row.state, row.reason)
     assert row.detail.startswith(detail)
     assert 0 <= row.verdict.score <= 1
     assert row.verdict.labels[0].name == "cake"
+    assert 1 == counted(reason) - before
     # A person has to see it.
     assert [] != await renditions.find(bakery.context.db, row.picture.sha256, Preset.WEB)
 
