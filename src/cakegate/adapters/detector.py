@@ -10,7 +10,9 @@ A pack is a folder of two files:
 
 import hashlib
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -25,6 +27,8 @@ CARD_MAX_BYTES = 1024 * 1024
 MODEL_MAX_BYTES = 64 * 1024 * 1024
 #: A pack's files, and the most bytes of each.
 FILES = {MODEL_FILE: MODEL_MAX_BYTES, CARD_FILE: CARD_MAX_BYTES}
+#: A pack's files, and the most bytes of each.
+FILES: Final[Mapping[str, int]] = {MODEL_FILE: MODEL_MAX_BYTES, CARD_FILE: CARD_MAX_BYTES}
 SIDE_MAX_PIXELS = 1024
 CAKE, NOT_CAKE = "cake", "not_cake"
 HISTOGRAM_BINS = 20

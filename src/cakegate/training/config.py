@@ -45,6 +45,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     cutmix_share: float
     crop_least_area: float
     flip_averaged: bool
+    things: list[str]
     drawn_pictures: int
     weights: dict[str, float]
     holdout: Holdout

@@ -83,7 +83,8 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _labelled(archive: str, file: str, content: bytes, manifest: dict[tuple[str, str], dict[str, str]]) -> Labelled:
-    row = manifest.get((archive, file), {})
+    # A folder may be moved or renamed: a manifest may leave the archive of pictures that lie loose in it empty.
+    row = manifest.get((archive, file)) or manifest.get(("", file), {})
     label = LABELS[row.get("label") or Path(file).parent.name]
     return Labelled(
         archive=archive,
@@ -104,7 +105,8 @@ def _kind(text: str, label: int) -> str:
 class Pictures(msgspec.Struct, frozen=True, kw_only=True):
     """Pictures in memory: `pixels` (n, side, side, 3) uint8, `labels` and `kinds` (n,), `hashes` (n,) uint64.
 
-    `mirrored_hashes` (n,) are those of the pictures' mirror images.
+    `mirrored_hashes` (n,) are those of the pictures' mirror images; `told` are the kinds as the manifest tells them,
+    rare ones too, empty where it tells none.
     `kinds` are indices into `kind_names`, -1 where the kind is unknown or rare. `unreadable` files were passed over.
     """
 
@@ -112,6 +114,7 @@ class Pictures(msgspec.Struct, frozen=True, kw_only=True):
     labels: np.ndarray
     kinds: np.ndarray
     kind_names: list[str]
+    told: list[str]
     archives: list[str]
     sources: list[str]
     files: list[str]
@@ -126,6 +129,7 @@ class Pictures(msgspec.Struct, frozen=True, kw_only=True):
             labels=self.labels[index],
             kinds=self.kinds[index],
             kind_names=self.kind_names,
+            told=[self.told[i] for i in index],
             archives=[self.archives[i] for i in index],
             sources=[self.sources[i] for i in index],
             files=[self.files[i] for i in index],
@@ -156,11 +160,16 @@ def difference_hashes(image: Image.Image) -> tuple[int, int]:
 _KIND_MIN_PICTURES = 25
 
 
-def load(folder: Path, *, side_pixels: int) -> Pictures:
-    """Decode all pictures below a folder to squares of `side_pixels`, as the model's input is made."""
+def load(folder: Path, *, side_pixels: int, only: set[tuple[str, str]] | None = None) -> Pictures:
+    """Decode all pictures below a folder to squares of `side_pixels`, as the model's input is made.
+
+    `only` leaves out all but these, each named by archive and file.
+    """
     model_input = verdicts.ModelInput(side_pixels=side_pixels, fit=verdicts.Fit.STRETCH)
     pixels, rows, hashes, unreadable = [], [], [], 0
     for row in read(folder):
+        if only is not None and (row.archive, row.file) not in only:
+            continue
         try:
             image = decode(row.content)
         except UNREADABLE:
@@ -179,6 +188,7 @@ def load(folder: Path, *, side_pixels: int) -> Pictures:
         labels=np.array([row.label for row in rows], dtype=np.int64),
         kinds=np.array([places.get(row.kind, -1) for row in rows], dtype=np.int64),
         kind_names=names,
+        told=[row.kind.partition(":")[2] for row in rows],
         archives=[row.archive for row in rows],
         sources=[row.source for row in rows],
         files=[row.file for row in rows],

@@ -28,6 +28,7 @@ def add(pictures: data.Pictures, *, count: int, side_pixels: int) -> data.Pictur
         pixels=np.concatenate([pictures.pixels, pixels]),
         labels=np.concatenate([pictures.labels, np.repeat(np.array([1, 0]), len(seeds))]),
         kinds=np.concatenate([pictures.kinds, np.full(total, -1)]),
+        told=pictures.told + [""] * total,
         archives=pictures.archives + names,
         sources=pictures.sources + names,
         files=pictures.files + [f"{seed}" for seed in (*seeds, *seeds)],

@@ -24,6 +24,19 @@ from cakegate.training.config import Config
 _CHECKPOINT_SECONDS = 300.0
 
 
+def averaged(checkpoint: Path) -> dict[str, torch.Tensor]:
+    """The averaged network of a run's checkpoint, as its state.
+
+    Raises:
+        InvalidSettings: it is no checkpoint.
+    """
+    try:
+        found: dict[str, torch.Tensor] = torch.load(checkpoint, map_location="cpu", weights_only=True)["average"]
+    except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
+        raise errors.InvalidSettings(f"{checkpoint} is no checkpoint: {error}") from error
+    return found
+
+
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
     """How long to train: until the first of these is spent, what was spent before a resume counted in."""
 
@@ -82,22 +95,23 @@ class Fitter:
         self._steps, self._spent_seconds = state["steps"], state["spent_seconds"]
         return True
 
-    def begin_from(self, checkpoint: Path) -> bool:
-        """Begin with another run's averaged network; whether its kinds were these too, so that they could be kept.
+    def begin_with(self, state: dict[str, torch.Tensor]) -> bool:
+        """Begin with another run's network; whether it tells as many kinds, so that those could be kept.
 
         Raises:
-            InvalidSettings: it is no checkpoint, or of a network of another shape.
+            InvalidSettings: it is of another shape.
         """
+        own = self._net.state_dict()
+        # Packs do not hold how many batches the normalisation has seen: nothing is computed from that.
+        state = {name: value for name, value in own.items() if name.endswith("num_batches_tracked")} | state
+        same_kinds = "kind.weight" in state and state["kind.weight"].shape == own["kind.weight"].shape
+        if not same_kinds:
+            state |= {name: own[name] for name in ("kind.weight", "kind.bias")}
         try:
-            found = torch.load(checkpoint, map_location=self._device, weights_only=True)["average"]
-            own = self._net.state_dict()
-            same_kinds = found["kind.weight"].shape == own["kind.weight"].shape
-            if not same_kinds:
-                found |= {name: own[name] for name in ("kind.weight", "kind.bias")}
-            self._net.load_state_dict(found)
-            self._average.load_state_dict(found)
-        except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
-            raise errors.InvalidSettings(f"{checkpoint} is no checkpoint of such a network: {error}") from error
+            self._net.load_state_dict(state)
+        except RuntimeError as error:
+            raise errors.InvalidSettings(f"The network to begin with is of another shape: {error}") from error
+        self._average.load_state_dict(state)
         return same_kinds
 
     def _save(self) -> None:

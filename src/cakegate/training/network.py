@@ -62,17 +62,47 @@ class Network(nn.Module):
 class Exported(nn.Module):
     """What goes into the pack: scaling, network and temperature in one, so that no caller can get them wrong.
 
-    Input (n, side, side, 3) uint8 RGB; output (n,) probabilities.
+    Input (n, side, side, 3) uint8 RGB; outputs (n,) probabilities of a cake and (n, k) of the k kinds that are told.
+    With `flip_averaged` each picture's mirror image is judged too. `merging` (kinds, k) says which of the network's
+    kinds are told as one, `of_cakes` (kinds,) which are kinds of cakes: their probabilities add up to that of a cake.
     """
 
-    def __init__(self, network: Network, *, temperature: float) -> None:
+    def __init__(
+        self,
+        network: Network,
+        *,
+        temperature: float,
+        flip_averaged: bool,
+        merging: torch.Tensor,
+        of_cakes: torch.Tensor,
+    ) -> None:
         super().__init__()
         self.network = network
         self.temperature = temperature
+        self.flip_averaged = flip_averaged
         self.register_buffer("scale", 1.0 / (255.0 * torch.tensor(STD)).view(1, 3, 1, 1))
         self.register_buffer("shift", -(torch.tensor(MEAN) / torch.tensor(STD)).view(1, 3, 1, 1))
+        self.register_buffer("merging", merging)
+        self.register_buffer("of_cakes", of_cakes)
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """uint8 pictures to probabilities."""
+    def logits(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """uint8 pictures to cake logits (n,), not yet divided by the temperature, and kind logits (n, kinds)."""
         x = pixels.permute(0, 3, 1, 2).float() * self.scale + self.shift
-        return torch.sigmoid(self.network(x)[0] / self.temperature)
+        if not self.flip_averaged:
+            cake, kind = self.network(x)
+            return cake, kind
+        # Two halves of one batch, not two networks in the graph: the file stays as small as it was.
+        cake, kind = self.network(torch.cat([x, x.flip(3)]))
+        return cake.reshape(2, -1).mean(dim=0), kind.reshape(2, -1, kind.shape[1]).mean(dim=0)
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """uint8 pictures to probabilities."""
+        cake, kind = self.logits(pixels)
+        score = torch.sigmoid(cake / self.temperature)
+        given = torch.exp(kind - kind.max(dim=1, keepdim=True).values)
+        cakes, others = given * self.of_cakes, given * (1 - self.of_cakes)
+        parts = [
+            share.unsqueeze(1) * part / part.sum(dim=1, keepdim=True).clamp(min=1e-9)
+            for share, part in ((score, cakes), (1 - score, others))
+        ]
+        return score, ((parts[0] + parts[1]) @ self.merging).clamp(0.0, 1.0)

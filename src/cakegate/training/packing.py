@@ -1,14 +1,17 @@
 """From a trained network to a model pack: ONNX, thresholds, a card that says what it reaches and what it cannot do."""
 
 import hashlib
+import math
 from pathlib import Path
 
+import msgspec
 import numpy as np
+import onnx
 import torch
 
 from cakegate.adapters import detector
 from cakegate.domain import verdicts
-from cakegate.training import data, fitting, limits, network, scoring
+from cakegate.training import data, fitting, kinds, limits, network, scoring
 from cakegate.training.config import Config
 
 #: Of pictures of shops it never saw: at most this share of non-cakes is accepted unseen by a person …
@@ -16,6 +19,8 @@ ACCEPT_FALSE_ALARMS = 0.05
 #: … and this share of cakes is kept out of the rejected.
 REVIEW_RECALL = 0.95
 
+#: What the names of a card's figures on one kind begin with.
+KIND = "kind: "
 #: A figure on fewer pictures of a label says nothing.
 _FEWEST = 20
 
@@ -25,70 +30,137 @@ RULE = (
 )
 
 
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the pictures lie, and the card's lines about them."""
+
+    folder: Path
+    notes: list[str]
+
+
 def write(
-    folder: Path, net: network.Network, *, pictures: data.Pictures, split: data.Split, config: Config, notes: list[str]
+    folder: Path, net: network.Network, *, pictures: data.Pictures, split: data.Split, config: Config, source: Source
 ) -> detector.Card:
-    """Write `model.onnx` and `card.json` into a folder and return the card."""
-    net = net.cpu()
-    raw = fitting.logits(net, pictures, split.validation, config)
-    labels = pictures.labels[split.validation]
-    warmth = fitting.temperature(labels, raw)
-    scores = _sigmoid(raw / warmth)
+    """Write `model.onnx` and `card.json` into a folder and return the card.
+
+    Validation pictures are read again and made as large as a worker makes them: the card says what is to be had.
+    """
+    told, matrix, of_cakes = kinds.merging(pictures, things=config.things)
+    exported = network.Exported(
+        net.cpu(),
+        temperature=1.0,
+        flip_averaged=config.flip_averaged,
+        merging=torch.from_numpy(matrix),
+        of_cakes=torch.from_numpy(of_cakes),
+    ).eval()
+    validation, apart = (
+        _as_judged(pictures, index, config, source.folder) for index in (split.validation, split.apart)
+    )
+    raw = _logits(exported, validation)
+    exported.temperature = fitting.temperature(validation.labels, raw)
     folder.mkdir(parents=True, exist_ok=True)
     model = folder / detector.MODEL_FILE
-    _export(network.Exported(net, temperature=warmth).eval(), model, side_pixels=config.side_pixels)
-    apart = _sigmoid(fitting.logits(net, pictures, split.apart, config) / warmth)
-    accept = max(
-        scoring.threshold_at(labels, scores, false_alarms=ACCEPT_FALSE_ALARMS),
-        review := scoring.threshold_keeping(labels, scores, recall=REVIEW_RECALL),
-    )
-    thresholds = verdicts.Thresholds(accept=round(accept, 4), review=round(review, 4))
-    kinds = [
-        pictures.kind_names[kind].partition(":")[2] if kind >= 0 else "" for kind in pictures.kinds[split.validation]
-    ]
-    metrics = {split.validated_on: scoring.figures(labels, scores)}
-    for archive in sorted({pictures.archives[place] for place in split.apart}):
-        chosen = np.array([pictures.archives[place] == archive for place in split.apart])
-        part = pictures.labels[split.apart][chosen]
-        if min(part.sum(), len(part) - part.sum()) >= _FEWEST:
-            metrics[f"kept-out pictures of {archive}"] = scoring.figures(part, apart[chosen])
+    _export(exported, model, side_pixels=config.side_pixels, outputs=["score", "kinds"] if told else ["score"])
+    scores = _sigmoid(raw / exported.temperature)
+    thresholds = _thresholds(validation.labels, scores)
+    metrics = {split.validated_on: _plain(_figures(validation, scores, split))}
+    metrics |= _apart(apart, _sigmoid(_logits(exported, apart) / exported.temperature))
+    by_kind = scoring.by_kind(validation.labels, scores, kinds=validation.told, thresholds=thresholds)
     card = detector.Card(
         name=config.name,
         version=config.version,
-        labels=["cake"],
+        labels=[detector.CAKE, *told],
         input=verdicts.ModelInput(side_pixels=config.side_pixels, fit=verdicts.Fit.STRETCH),
         thresholds=thresholds,
         threshold_rule=RULE,
-        temperature=round(warmth, 4),
+        temperature=round(exported.temperature, 4),
         parameters=sum(parameter.numel() for parameter in net.parameters()),
-        training_data=notes,
+        training_data=source.notes,
         held_out_sources=split.held_out_sources,
-        metrics={name: {k: round(v, 4) for k, v in _plain(found).items()} for name, found in metrics.items()},
-        limits=limits.stated(labels, scores, kinds=kinds, thresholds=thresholds)
+        metrics=metrics | {f"{KIND}{name}": _plain(found) for name, found in by_kind.items()},
+        limits=limits.stated(validation.labels, scores, kinds=validation.told, thresholds=thresholds)
         + ([] if split.held_out_sources else [limits.FLATTERED]),
         sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
+        histogram={
+            name: scoring.histogram(scores[validation.labels == label], bins=detector.HISTOGRAM_BINS)
+            for name, label in data.LABELS.items()
+        },
     )
     (folder / detector.CARD_FILE).write_bytes(detector.encode_card(card))
     return card
 
 
-def _plain(figures: scoring.Figures) -> dict[str, float]:
-    return {name: float(getattr(figures, name)) for name in figures.__struct_fields__}
+def _as_judged(pictures: data.Pictures, index: np.ndarray, config: Config, folder: Path) -> data.Pictures:
+    only = {(pictures.archives[place], pictures.files[place]) for place in index}
+    return data.load(folder, side_pixels=config.side_pixels, only=only)
+
+
+@torch.no_grad()
+def _logits(exported: network.Exported, pictures: data.Pictures) -> np.ndarray:
+    """Cake logits (n,), before the temperature, of pictures of the pack's own size."""
+    parts = [
+        exported.logits(torch.from_numpy(pictures.pixels[start : start + 128].copy()))[0].numpy()
+        for start in range(0, len(pictures.labels), 128)
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
+
+def _thresholds(labels: np.ndarray, scores: np.ndarray) -> verdicts.Thresholds:
+    review = scoring.threshold_keeping(labels, scores, recall=REVIEW_RECALL)
+    accept = max(scoring.threshold_at(labels, scores, false_alarms=ACCEPT_FALSE_ALARMS), review)
+    return verdicts.Thresholds(accept=round(accept, 4), review=round(review, 4))
+
+
+def _figures(validation: data.Pictures, scores: np.ndarray, split: data.Split) -> scoring.Figures:
+    return scoring.figures(validation.labels, scores, sources=validation.sources if split.held_out_sources else None)
+
+
+def _apart(pictures: data.Pictures, scores: np.ndarray) -> dict[str, dict[str, float]]:
+    """Figures of each archive whose pictures were kept out one by one, where it has enough of both labels."""
+    found = {}
+    for archive in sorted(set(pictures.archives)):
+        chosen = np.array([name == archive for name in pictures.archives])
+        labels = pictures.labels[chosen]
+        if min(labels.sum(), len(labels) - labels.sum()) >= _FEWEST:
+            found[f"kept-out pictures of {archive}"] = _plain(scoring.figures(labels, scores[chosen]))
+    return found
+
+
+def _plain(figures: scoring.Figures | scoring.OfKind) -> dict[str, float]:
+    values = {name: float(getattr(figures, name)) for name in figures.__struct_fields__}
+    return {name: round(value, 4) for name, value in values.items() if not math.isnan(value)}
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:
     return np.asarray(1.0 / (1.0 + np.exp(-values.astype(np.float64))))
 
 
-def _export(model: network.Exported, path: Path, *, side_pixels: int) -> None:
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    """A pack's network as its state, by the names that `network.Network` gives them.
+
+    Raises:
+        InvalidPack: the folder holds no pack.
+    """
+    detector.Detector.load(folder)
+    prefix = "network."
+    return {
+        each.name.removeprefix(prefix): torch.from_numpy(onnx.numpy_helper.to_array(each).copy())
+        for each in onnx.load(folder / detector.MODEL_FILE).graph.initializer
+        if each.name.startswith(prefix)
+    }
+
+
+def _export(model: network.Exported, path: Path, *, side_pixels: int, outputs: list[str]) -> None:
     example = torch.zeros((1, side_pixels, side_pixels, 3), dtype=torch.uint8)
     torch.onnx.export(
         model,
         (example,),
         str(path),
         input_names=["pixels"],
-        output_names=["score"],
-        dynamic_axes={"pixels": {0: "n"}, "score": {0: "n"}},
+        output_names=outputs,
+        dynamic_axes={name: {0: "n"} for name in ("pixels", *outputs)},
         opset_version=17,
         dynamo=False,
+        # Batch normalisation stays apart from the convolutions, and weights keep their names: another run can begin from
+        # a pack (`weights`). The runtime folds them together when it loads the model.
+        training=torch.onnx.TrainingMode.PRESERVE,
     )

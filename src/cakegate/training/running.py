@@ -13,7 +13,7 @@ from cakegate.training.config import Config
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be trained, and on what. `start` is another run's checkpoint; `notes` are the card's on the data."""
+    """What is to be trained, and on what. `start` is a pack's folder or another run's checkpoint; `notes` are the card's on the data."""
 
     folder: Path
     out: Path
@@ -30,7 +30,8 @@ def run(order: Order, *, say: Callable[[str], None]) -> detector.Card:
     """Train until the time or the samples are spent, tell how it goes, write the pack.
 
     Raises:
-        InvalidSettings: the folder has too little to train on, or `start` is no checkpoint of such a network.
+        InvalidSettings: the folder has too little to train on, or `start` is no checkpoint, or of another shape.
+        InvalidPack: `start` is a folder without a pack.
     """
     torch.set_num_threads(order.threads)
     config = order.config
@@ -47,7 +48,14 @@ def run(order: Order, *, say: Callable[[str], None]) -> detector.Card:
     fitter = _fitter(order, pictures, split, say=say)
     budget = fitting.Budget(minutes=order.minutes or math.inf, samples=order.samples or math.inf)
     net = fitter.run(budget)
-    return packing.write(order.out, net, pictures=pictures, split=split, config=config, notes=order.notes)
+    return packing.write(
+        order.out,
+        net,
+        pictures=pictures,
+        split=split,
+        config=config,
+        source=packing.Source(folder=order.folder, notes=order.notes),
+    )
 
 
 def _fitter(order: Order, pictures: data.Pictures, split: data.Split, *, say: Callable[[str], None]) -> fitting.Fitter:
@@ -61,6 +69,8 @@ def _fitter(order: Order, pictures: data.Pictures, split: data.Split, *, say: Ca
     if order.resume and fitter.resume():
         say("resumed")
     elif order.start is not None:
-        kept = fitter.begin_from(order.start)
+        kept = fitter.begin_with(
+            packing.weights(order.start) if order.start.is_dir() else fitting.averaged(order.start)
+        )
         say(f"begun from {order.start}" + ("" if kept else "; its kinds are others, so those are learnt anew"))
     return fitter

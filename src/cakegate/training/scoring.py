@@ -1,12 +1,18 @@
 """Figures of a detector on labelled pictures: numpy only."""
 
+import math
+
 import msgspec
 import numpy as np
 
+from cakegate.domain import verdicts
+
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """`auc`: area under the ROC curve. `recall_at_5`, `recall_at_1`: recall at 5 % and 1 % false alarms.
+    """`auc`: area under the ROC curve, with the 95 % bootstrap interval over pictures.
 
+    `auc_low_over_sources`, `auc_high_over_sources`: the interval over whole sources, whose pictures resemble each
+    other; not a number where sources are not known. `recall_at_5`, `recall_at_1`: recall at 5 % and 1 % false alarms.
     `calibration_error`: expected calibration error over ten equal bins, 0 to 1.
     """
 
@@ -15,6 +21,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     auc: float
     auc_low: float
     auc_high: float
+    auc_low_over_sources: float
+    auc_high_over_sources: float
     recall_at_5: float
     recall_at_1: float
     calibration_error: float
@@ -63,21 +71,74 @@ def calibration_error(labels: np.ndarray, scores: np.ndarray, *, bins: int = 10)
     return float(total)
 
 
-def figures(labels: np.ndarray, scores: np.ndarray, *, seed: int = 0, rounds: int = 200) -> Figures:
-    """All figures, the AUC with a 95 % bootstrap interval over pictures."""
+def histogram(scores: np.ndarray, *, bins: int) -> list[int]:
+    """How many scores lie in each of equal bins from 0 to 1; a score of 1 in the last."""
+    return [int(count) for count in np.histogram(scores, bins=bins, range=(0.0, 1.0))[0]]
+
+
+def figures(
+    labels: np.ndarray, scores: np.ndarray, *, sources: list[str] | None = None, seed: int = 0, rounds: int = 200
+) -> Figures:
+    """All figures; `sources` are the n pictures' sources, where they are known."""
     generator = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(rounds):
-        index = generator.integers(0, len(labels), len(labels))
-        drawn.append(auc(labels[index], scores[index]))
-    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    count = len(labels)
+    low, high = _interval(labels, scores, [generator.integers(0, count, count) for _ in range(rounds)])
+    low_over, high_over = math.nan, math.nan
+    if sources is not None and len(set(sources)) > 1:
+        _, group = np.unique(np.array(sources), return_inverse=True)
+        members = [np.flatnonzero(group == place) for place in range(group.max() + 1)]
+        drawn = (generator.integers(0, len(members), len(members)) for _ in range(rounds))
+        low_over, high_over = _interval(
+            labels, scores, [np.concatenate([members[place] for place in chosen]) for chosen in drawn]
+        )
     return Figures(
-        pictures=len(labels),
+        pictures=count,
         cakes=int(labels.sum()),
         auc=auc(labels, scores),
-        auc_low=float(low),
-        auc_high=float(high),
+        auc_low=low,
+        auc_high=high,
+        auc_low_over_sources=low_over,
+        auc_high_over_sources=high_over,
         recall_at_5=recall_at(labels, scores, false_alarms=0.05),
         recall_at_1=recall_at(labels, scores, false_alarms=0.01),
         calibration_error=calibration_error(labels, scores),
     )
+
+
+def _interval(labels: np.ndarray, scores: np.ndarray, draws: list[np.ndarray]) -> tuple[float, float]:
+    """The AUC's 95 % interval over draws of the pictures; a draw without both labels says nothing."""
+    low, high = np.nanpercentile([auc(labels[index], scores[index]) for index in draws], [2.5, 97.5])
+    return float(low), float(high)
+
+
+class OfKind(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind's pictures: the AUC of telling them from all pictures of the other label, and what becomes of them."""
+
+    pictures: int
+    cakes: int
+    auc: float
+    accepted: float
+    rejected: float
+
+
+def by_kind(
+    labels: np.ndarray, scores: np.ndarray, *, kinds: list[str], thresholds: verdicts.Thresholds, fewest: int = 10
+) -> dict[str, OfKind]:
+    """Figures of each kind with `fewest` pictures of its label or more; cakes first, then by how common they are."""
+    found = {}
+    known = np.array(kinds)
+    for label in (1, 0):
+        names, counts = np.unique(known[(labels == label) & (known != "")], return_counts=True)
+        for name, count in sorted(zip(names.tolist(), counts.tolist(), strict=True), key=lambda pair: -pair[1]):
+            if count < fewest:
+                continue
+            own = (labels == label) & (known == name)
+            against = own | (labels != label)
+            found[name] = OfKind(
+                pictures=count,
+                cakes=count * label,
+                auc=auc(labels[against], scores[against]),
+                accepted=float((scores[own] >= thresholds.accept).mean()),
+                rejected=float((scores[own] < thresholds.review).mean()),
+            )
+    return found

@@ -31,8 +31,8 @@ def model() -> None:
               help="Configuration; default: the starter pack's.")  # fmt: skip
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="How long to train; default: 30.")
 @click.option("--samples", type=click.IntRange(min=1), help="How many samples to train on; with --minutes: at most.")
-@click.option("--from", "start", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="Begin with the weights of another run's checkpoint.")  # fmt: skip
+@click.option("--from", "start", type=click.Path(exists=True, path_type=Path),
+              help="Begin with the weights of a pack (its folder), or of another run's checkpoint.")  # fmt: skip
 @click.option("--threads", type=int, default=1, show_default=True, help="Threads of the training library.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in the pack's folder.")
 @click.option("--note", "notes", multiple=True, help="A line for the card about the data: source and terms.")
