@@ -285,7 +285,7 @@ class Dumps(Part, frozen=True, kw_only=True):
 
     schedule: Annotated[str, Meta(description="When, in cron's notation, UTC.", max_length=64)] = "17 2 * * *"
     keep: Annotated[int, Meta(ge=1, le=365, description="How many are kept.")] = 7
-    storage: Annotated[Volume, Meta(description="Where they go: a volume of its own.")] = Volume()
+    storage: Annotated[Volume, Meta(description="Where they go: a volume that outlives the bakery.")] = Volume()
 
 
 class ManagedPostgres(Component, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from cakegate_operator import bakery, kinds, names, owned, reasons
-from cakegate_operator.build import credentials
+from cakegate_operator.build import credentials, statefulsets
 from cakegate_operator.cluster import Cluster, ClusterError
 from cakegate_operator.inputs import OPTIONAL, Api, Facts, Inputs, Object, Release
 from cakegate_operator.kinds import Kind, key_of
@@ -163,8 +163,17 @@ def inputs(seen: Seen, release: Release, known: Known) -> Inputs:
             unknown_apis=known.unclear,
             secrets=digests,
             endpoints=endpoints,
+            ordered=frozenset(_ordered(seen)),
         ),
     )
+
+
+def _ordered(seen: Seen) -> Iterator[str]:
+    """Components whose StatefulSet is an old one; a new one is made another way."""
+    for component in (names.POSTGRES, names.REDIS, names.SAMPLE):
+        found = seen.child("StatefulSet", component)
+        if found and dig(found, "spec", "podManagementPolicy", default=statefulsets.ORDERED) == statefulsets.ORDERED:
+            yield component
 
 
 def _annotations(seen: Seen) -> dict[str, str]:

@@ -58,11 +58,11 @@ def wanted(inputs: Inputs) -> list[Credential]:
     """The kept Secrets that a bakery needs: created (POST) where they are absent, and otherwise left alone."""
     spec, found = inputs.bakery.spec, []
     if spec.database.managed:
-        retained = spec.database.managed.retention == "Retain"
         address = f"{host(inputs, names.POSTGRES)}:{names.POSTGRES_PORT}"
         found.append(
             Credential(
-                secret=_kept(inputs, names.POSTGRES, owned=not retained),
+                # Without an owner whatever the retention: it may change, and the volume that stays needs its password.
+                secret=_kept(inputs, names.POSTGRES, owned=False),
                 username=DATABASE_USER,
                 url=f"postgresql://{DATABASE_USER}:{{password}}@{address}/{DATABASE_NAME}",
             )

@@ -34,17 +34,17 @@ def objects(inputs: Inputs) -> list[Object]:
     managed = inputs.bakery.spec.database.managed
     if managed is None or managed.dumps is None:
         return []
-    return [_claim(inputs, managed, managed.dumps), _cron_job(inputs, managed, managed.dumps)]
+    return [_claim(inputs, managed.dumps), _cron_job(inputs, managed, managed.dumps)]
 
 
-def _claim(inputs: Inputs, managed: bakery.ManagedPostgres, dumps: bakery.Dumps) -> Object:
-    """Kept, as all volumes; it goes with the bakery only where the database does."""
+def _claim(inputs: Inputs, dumps: bakery.Dumps) -> Object:
+    """Kept, and nobody's: it is made once, so that an owner given then would outlast a change of the retention."""
     return making.made(
         inputs,
         CLAIM,
         component=names.DUMPS,
         kept=True,
-        owned=managed.retention == "Delete",
+        owned=False,
         spec=statefulsets.claim_spec(dumps.storage),
     )
 

@@ -9,6 +9,8 @@ from cakegate_operator.inputs import Inputs, Object
 STATEFUL_SET: Final = ("apps/v1", "StatefulSet")
 SERVICE: Final = ("v1", "Service")
 DATA: Final = "data"
+#: What a StatefulSet that does not say it has.
+ORDERED: Final = "OrderedReady"
 
 
 def single(
@@ -19,7 +21,11 @@ def single(
     when_deleted: Literal["Retain", "Delete"],
     **fields: Any,
 ) -> Object:
-    """A StatefulSet of one pod whose volume `data` outlives it."""
+    """A StatefulSet of one pod whose volume `data` outlives it.
+
+    Parallel, though there is one pod alone: with OrderedReady a pod that a wrong template broke is waited for, and
+    never replaced by the right one (https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback).
+    """
     spec: Object = {
         "replicas": 1,
         "serviceName": names.child(inputs.bakery.name, pod.component),
@@ -28,6 +34,8 @@ def single(
         "template": pods.template(inputs, pod),
         "volumeClaimTemplates": [_claim_template(storage)],
     }
+    if pod.component not in inputs.facts.ordered:
+        spec["podManagementPolicy"] = "Parallel"
     return objects.made(inputs, STATEFUL_SET, component=pod.component, spec=spec | fields)
 
 

@@ -45,6 +45,7 @@ TEXTS = {
     ),
     "^[0-9]+(ms|": st.sampled_from(["30s", "500ms", "1m"]),
     "^[a-z0-9]([-a-z": st.from_regex(r"[a-z0-9][a-z0-9]{0,62}", fullmatch=True),
+    "^[-._a-zA-Z0-9]+": st.from_regex(r"[-._a-zA-Z0-9]{1,20}", fullmatch=True),
     "^[0-9A-Za-z][": st.from_regex(r"[0-9A-Za-z][0-9A-Za-z._-]{0,20}", fullmatch=True),
     "^[0-9a-f]{64}": st.just("b" * 64),
     "^([^/.]": st.sampled_from(["", "strict", "strict/v2"]),

@@ -51,15 +51,30 @@ def test_with_the_policy_ignore_no_secret_restarts_anything() -> None:
     assert cases.pod_specs(before) == cases.pod_specs(after)
 
 
-def test_a_generated_credential_has_no_owner_where_its_volume_is_retained() -> None:
+def test_what_a_database_that_stays_would_need_has_no_owner_whatever_the_retention_is_now() -> None:
     def owned(spec: dict[str, Any]) -> dict[str, bool]:
         wanted = credentials.wanted(cases.given(cases.resource(spec)))
         return {each.name: "ownerReferences" in each.secret["metadata"] for each in wanted}
 
     deleted = {"managed": {"retention": "Delete"}}
     assert {"demo-postgres": False, "demo-redis": True} == owned({"upstream": cases.SAMPLE})
-    assert {"demo-postgres": True, "demo-redis": True} == owned({"upstream": cases.SAMPLE, "database": deleted})
+    assert {"demo-postgres": False, "demo-redis": True} == owned({"upstream": cases.SAMPLE, "database": deleted})
     assert {} == owned(cases.ALL_SECRETS)
+    dumped = {"managed": {"retention": "Delete", "dumps": {}}}
+    claim = cases.one(
+        cases.built({"upstream": cases.SAMPLE, "database": dumped}), "PersistentVolumeClaim", "demo-dumps"
+    )
+    assert "ownerReferences" not in claim["metadata"]
+
+
+def test_a_broken_server_is_replaced_and_an_old_stateful_set_stays_as_it_was_made() -> None:
+    spec = {"upstream": cases.SAMPLE}
+    made, old = cases.built(spec), cases.built(spec, ordered=frozenset({names.POSTGRES}))
+    for component in (names.POSTGRES, names.REDIS, names.SAMPLE):
+        policy = cases.one(made, "StatefulSet", f"demo-{component}")["spec"]["podManagementPolicy"]
+        assert "Parallel" == policy
+    assert "podManagementPolicy" not in cases.one(old, "StatefulSet", "demo-postgres")["spec"]
+    assert "podManagementPolicy" in cases.one(old, "StatefulSet", "demo-redis")["spec"]
 
 
 def test_a_filled_credential_has_all_that_its_readers_ask_for() -> None:

@@ -92,6 +92,17 @@ async def test_a_bakery_made_anew_waits_for_what_the_garbage_collector_has_not_t
     assert password != world.cluster.shown("Secret", "demo-redis")["data"]
 
 
+async def test_a_stateful_set_of_an_earlier_operator_is_not_asked_to_change_what_cannot_change(world):
+    await world.bakery().converge()
+    ordered = {"podManagementPolicy": "OrderedReady"}
+    for name in ("demo-postgres", "demo-redis"):
+        world.cluster.edit("StatefulSet", name, lambda body: body["spec"].update(ordered))
+    await world.converge()
+    for name in ("demo-postgres", "demo-redis"):
+        assert "OrderedReady" == world.cluster.shown("StatefulSet", name)["spec"]["podManagementPolicy"]
+    assert "Parallel" == world.cluster.shown("StatefulSet", "demo-sample")["spec"]["podManagementPolicy"]
+
+
 async def test_a_protection_taken_away_by_hand_comes_back(world):
     field = "automountServiceAccountToken"
     await world.bakery().converge()
