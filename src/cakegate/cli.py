@@ -31,17 +31,30 @@ class Verbs(click.Group):
         "submissions": "cakegate.local.reviewing:submissions",
     }
 
+    #: Verbs of those groups that live with something else.
+    guests = {  # noqa: RUF012
+        "model": ("cakegate.local.comparing:compare", "cakegate.local.exporting:export_reviews"),
+    }
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All verbs."""
         return sorted({*super().list_commands(ctx), *self.lazy})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """One verb."""
-        if cmd_name in self.lazy:
-            module, _, name = self.lazy[cmd_name].partition(":")
-            command: click.Command = getattr(import_module(module), name)
-            return command
-        return super().get_command(ctx, cmd_name)
+        if cmd_name not in self.lazy:
+            return super().get_command(ctx, cmd_name)
+        command = _loaded(self.lazy[cmd_name])
+        if isinstance(command, click.Group):
+            for guest in self.guests.get(cmd_name, ()):
+                command.add_command(_loaded(guest))
+        return command
+
+
+def _loaded(place: str) -> click.Command:
+    module, _, name = place.partition(":")
+    command: click.Command = getattr(import_module(module), name)
+    return command
 
 
 def main() -> None:

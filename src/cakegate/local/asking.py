@@ -1,9 +1,11 @@
 """What verbs that ask a stack's database, or the settings', have in common: whose it is, and how they print."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 from rich.console import Console
@@ -17,6 +19,29 @@ STATE = click.option(
     "--state", "folder", type=click.Path(file_okay=False, path_type=Path), default=None,
     help="State folder of the stack; default: .cakegate in this folder, else the settings' database.",
 )  # fmt: skip
+
+_AGO: Final = re.compile("([0-9]{1,6})([mhdw])")
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class _Since(click.ParamType[datetime]):
+    """A time, in UTC where it names no zone, or how long ago it was: `30m`, `12h`, `7d`, `2w`."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            if ago := _AGO.fullmatch(value):
+                return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            said = datetime.fromisoformat(value)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time like 2026-01-31 and no span like 7d", param, ctx)
+        return said if said.tzinfo else said.replace(tzinfo=UTC)
+
+
+SINCE: Final = _Since()
 
 #: Columns where nobody looks at a screen.
 _PIPE_WIDTH = 240

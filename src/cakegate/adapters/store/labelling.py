@@ -37,6 +37,11 @@ class Labelled(msgspec.Struct, frozen=True, kw_only=True):
     image_sha256: bytes
 
     @property
+    def is_sound(self) -> bool:
+        """Whether it is surely about what the picture shows: not a rejection for a flaw of its picture."""
+        return self.opinion is verdicts.Opinion.CAKE or self.reason in {None, submissions.Reason.DOUBTFUL}
+
+    @property
     def source_host(self) -> str:
         """Where the picture is from: its address's host, as training splits by."""
         return urlsplit(self.image_url).hostname or ""
