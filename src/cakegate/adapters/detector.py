@@ -26,8 +26,6 @@ CARD_MAX_BYTES = 1024 * 1024
 #: Far above any network that is quick enough here; a larger file is a mistake or an attack on memory.
 MODEL_MAX_BYTES = 64 * 1024 * 1024
 #: A pack's files, and the most bytes of each.
-FILES = {MODEL_FILE: MODEL_MAX_BYTES, CARD_FILE: CARD_MAX_BYTES}
-#: A pack's files, and the most bytes of each.
 FILES: Final[Mapping[str, int]] = {MODEL_FILE: MODEL_MAX_BYTES, CARD_FILE: CARD_MAX_BYTES}
 SIDE_MAX_PIXELS = 1024
 CAKE, NOT_CAKE = "cake", "not_cake"
