@@ -160,7 +160,8 @@ def _export(model: network.Exported, path: Path, *, side_pixels: int, outputs: l
         dynamic_axes={name: {0: "n"} for name in ("pixels", *outputs)},
         opset_version=17,
         dynamo=False,
-        # Batch normalisation stays apart from the convolutions, and weights keep their names: another run can begin from
-        # a pack (`weights`). The runtime folds them together when it loads the model.
+        # Batch normalisation stays apart from the convolutions, and weights keep their names, so that another run can
+        # begin from a pack (`weights`). The runtime folds them together when it loads the model.
+        do_constant_folding=False,
         training=torch.onnx.TrainingMode.PRESERVE,
     )

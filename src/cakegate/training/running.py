@@ -13,7 +13,10 @@ from cakegate.training.config import Config
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be trained, and on what. `start` is a pack's folder or another run's checkpoint; `notes` are the card's on the data."""
+    """What is to be trained, and on what.
+
+    `start` is a pack's folder or another run's checkpoint; `notes` are the card's on the data.
+    """
 
     folder: Path
     out: Path
