@@ -328,26 +328,16 @@ class Detector(Group, frozen=True, kw_only=True):
     ] = 0.01
     min_side_pixels: Annotated[
         int,
-        Meta(
-            ge=0, le=10_000, description="A picture whose shorter side has fewer pixels goes to a person; 0: none does."
-        ),
+        Meta(ge=0, le=10_000, description="A picture whose shorter side has fewer pixels goes to a person: too small."),
     ] = 64
     min_contrast: Annotated[
         float,
-        Meta(
-            ge=0,
-            le=128,
-            description="So does a blank one: its luminance (0 to 255) has a smaller standard deviation; 0: none does.",
-        ),
-    ] = 4.0
+        Meta(ge=0, le=128, description="One whose luminance has a smaller standard deviation goes to a person: blank."),
+    ] = 6.0
     min_sharpness: Annotated[
         float,
-        Meta(
-            ge=0,
-            le=1000,
-            description="So does one that is more blurred than this (docs/detector.md); 0: none does.",
-        ),
-    ] = 0.3
+        Meta(ge=0, le=1000, description="One whose edges are less steep (docs/detector.md) goes to a person: blurred."),
+    ] = 0.35
 
     def minima(self) -> verdicts.Minima:
         """The least with which a picture can be judged."""

@@ -35,14 +35,14 @@ def configured(bakery):
 
 def counted(reason) -> float:
     labels = {"target": "review", "reason": reason.value}
-    return prometheus_client.REGISTRY.get_sample_value("cakegate_transitions_total", labels) or 0.0
+    return prometheus_client.REGISTRY.get_sample_value("cakegate_submission_transitions_total", labels) or 0.0
 
 
 @pytest.mark.parametrize(
     ("picture", "reason", "detail"),
     [
         (CAKE.resize((64, 48)), Reason.TOO_SMALL, "shorter side 48 px; 64 are wanted"),
-        (Image.new("RGB", (640, 480), (250, 250, 250)), Reason.BLANK, "contrast 0; 4 is wanted"),
+        (Image.new("RGB", (640, 480), (250, 250, 250)), Reason.BLANK, "contrast 0; 6 is wanted"),
         (CAKE.filter(ImageFilter.GaussianBlur(40)), Reason.BLURRED, "sharpness "),
     ],
     ids=["too small", "blank", "blurred"],
