@@ -95,10 +95,12 @@ class Exported(nn.Module):
         cake, kind = self.network(torch.cat([x, x.flip(3)]))
         return cake.reshape(2, -1).mean(dim=0), kind.reshape(2, -1, kind.shape[1]).mean(dim=0)
 
-    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """uint8 pictures to probabilities."""
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """uint8 pictures to probabilities; where no kinds are told, of a cake alone."""
         cake, kind = self.logits(pixels)
         score = torch.sigmoid(cake / self.temperature)
+        if not self.merging.shape[1]:
+            return (score,)
         given = torch.exp(kind - kind.max(dim=1, keepdim=True).values)
         cakes, others = given * self.of_cakes, given * (1 - self.of_cakes)
         parts = [
