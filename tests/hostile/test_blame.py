@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from prometheus_client import REGISTRY
 
-from cakegate import settings
+from cakegate import drawings, settings
 from cakegate.adapters import queue
 from cakegate.adapters.pixels import pool
 from cakegate.adapters.store import judging, submissions, sweeping
@@ -183,7 +183,7 @@ async def test_a_fault_of_ours_is_counted_and_its_message_done(judged, host, sma
 
 
 async def test_what_breaks_after_the_verdict_changes_nothing_of_it(judged, host):
-    cake = made_pictures.encoded(made_pictures.quarters((320, 240)))
+    cake = made_pictures.encoded(drawings.draw_cake(drawings.DEMO_SEEDS[0]))
     # Whatever the model says of it: all but a rejection goes on to its renditions, which have no table.
     lenient = judged.context.judges.detector
     lenient.thresholds = msgspec.structs.replace(lenient.thresholds, accept=0.0, review=0.0)
