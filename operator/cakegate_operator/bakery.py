@@ -28,6 +28,7 @@ Replicas = Annotated[int, Meta(ge=1, le=1000)]
 Pods = Annotated[int, Meta(ge=0, le=1000)]
 Seconds = Annotated[int, Meta(ge=1, le=86_400)]
 Score = Annotated[float, Meta(ge=0, le=1)]
+Factor = Annotated[float, Meta(ge=0, le=100)]
 Cidr = Annotated[str, Meta(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", max_length=64)]
 Url = Annotated[str, Meta(pattern="^https?://.+", max_length=2048)]
 Tag = Annotated[str, Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=128)]
@@ -249,6 +250,16 @@ class Pack(Part, frozen=True, kw_only=True):
     download: Annotated[PackDownload | None, Meta(description="By URL and sha256.")] = None
 
 
+class Shadow(Part, frozen=True, kw_only=True):
+    """A second model on trial: it judges the same pictures, its verdicts are stored, and nothing ever follows."""
+
+    rules: ClassVar = (_exactly_one("volume", "download", of="detector.shadow"),)
+
+    volume: Annotated[PackVolume | None, Meta(description="Its pack, on a volume.")] = None
+    download: Annotated[PackDownload | None, Meta(description="Its pack, by URL and sha256.")] = None
+    share: Annotated[Score, Meta(description="Share of submissions that it judges too.")] = 1.0
+
+
 class Thresholds(Part, frozen=True, kw_only=True):
     """Scores at which decisions change; by default as the pack's card says."""
 
@@ -267,7 +278,18 @@ class Detector(Part, frozen=True, kw_only=True):
     """Which model judges, and how strictly."""
 
     pack: Annotated[Pack | None, Meta(description="Its pack; default: the image's own.")] = None
+    shadow: Annotated[Shadow | None, Meta(description="A second model that judges beside it and never acts.")] = None
     thresholds: Annotated[Thresholds | None, Meta(description="Its thresholds.")] = None
+    review_band: Annotated[
+        Factor | None,
+        Meta(
+            description="How far below the accept threshold people are asked, as a multiple of the distance between"
+            " the thresholds; 0: never.",
+        ),
+    ] = None
+    sample_share: Annotated[
+        Score | None, Meta(description="Share of accepted pictures that people are shown; by default 0.01.")
+    ] = None
 
 
 # Where things are kept

@@ -30,8 +30,9 @@ UPSTREAM_CA: Final = "upstream-ca"
 DATABASE_CA: Final = "database-ca"
 REDIS_CA: Final = "redis-ca"
 CA_FILE: Final = "ca.crt"
-#: Where a model pack lies.
+#: Where model packs lie.
 PACK_FOLDER: Final = "/var/lib/cakegate/pack"
+SHADOW_FOLDER: Final = "/var/lib/cakegate/shadow-pack"
 
 
 def of(inputs: Inputs, component: str) -> list[Object]:
@@ -141,6 +142,12 @@ def _detector(inputs: Inputs, _component: str) -> list[Object]:
     detector, entries = inputs.bakery.spec.detector, []
     if detector.pack:
         entries.append(plain("CAKEGATE_DETECTOR_PACK", PACK_FOLDER))
+    if detector.shadow:
+        entries.append(plain("CAKEGATE_DETECTOR_SHADOW_PACK", SHADOW_FOLDER))
+        entries.append(plain("CAKEGATE_DETECTOR_SHADOW_SHARE", detector.shadow.share))
+    for name, value in (("REVIEW_BAND", detector.review_band), ("SAMPLE_SHARE", detector.sample_share)):
+        if value is not None:
+            entries.append(plain(f"CAKEGATE_DETECTOR_{name}", value))
     thresholds = detector.thresholds or bakery.Thresholds()
     if thresholds.accept is not None:
         entries.append(plain("CAKEGATE_DETECTOR_ACCEPT_THRESHOLD", thresholds.accept))

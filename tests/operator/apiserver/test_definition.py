@@ -20,9 +20,19 @@ ACCEPTED = {
     "metric": {"worker": {"autoscaling": {"provider": "ExternalMetric", "externalMetric": {"name": "m"}}}},
     "route": {"exposure": {"type": "HTTPRoute", "httpRoute": {"parentRefs": [{"name": "public"}]}}},
     "settings": {"settings": {"CAKEGATE_GATEWAY_WAIT_SECONDS": "3"}},
+    "shadow": {
+        "detector": {"shadow": {"volume": {"claimName": "packs"}, "share": 0}, "reviewBand": 0, "sampleShare": 1}
+    },
     "pack": {"detector": {"pack": {"volume": {"claimName": "packs"}}, "thresholds": {"accept": 0.9, "review": 0.2}}},
 }
 REFUSED = {
+    "no shadow": ({"detector": {"shadow": {"share": 0.5}}}, "detector.shadow: exactly one of volume, download"),
+    "two shadows": (
+        {"detector": {"shadow": {"volume": {"claimName": "a"}, "download": {"url": "https://x", "sha256": "a" * 64}}}},
+        "detector.shadow: exactly one of volume, download",
+    ),
+    "share": ({"detector": {"sampleShare": 1.5}}, "spec.detector.sampleShare"),
+    "band": ({"detector": {"reviewBand": -1}}, "spec.detector.reviewBand"),
     "no upstream": ({"upstream": {}}, "exactly one of url, sample"),
     "two upstreams": ({"upstream": {"url": "https://x", "sample": {}}}, "exactly one of url, sample"),
     "url": ({"upstream": {"url": "ftp://x"}}, "spec.upstream.url"),

@@ -42,6 +42,7 @@ CASES = (
     Case(name="fixed", file=CORNERS / "fixed.yaml"),
     Case(name="packs", file=CORNERS / "packs.yaml"),
     Case(name="volume", file=CORNERS / "volume.yaml", apis=NOTHING),
+    Case(name="shadow", file=CORNERS / "shadow.yaml", apis=NOTHING),
 )
 
 

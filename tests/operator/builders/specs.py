@@ -16,6 +16,7 @@ ONE_OF: dict[type, tuple[str, ...]] = {
     bakery.Database: ("managed", "cloud_native_pg", "url_secret_ref"),
     bakery.Redis: ("managed", "url_secret_ref"),
     bakery.Pack: ("volume", "download"),
+    bakery.Shadow: ("volume", "download"),
     bakery.DisruptionBudget: ("min_available", "max_unavailable"),
 }
 KEY_PAIRS = st.dictionaries(

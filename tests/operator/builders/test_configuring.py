@@ -182,6 +182,35 @@ def test_each_process_gets_the_groups_that_its_sources_read(component: str, pack
     assert set() == read - given
 
 
+def test_the_two_packs_change_places_by_what_stands_in_the_resource() -> None:
+    """Switching over, and back: nothing else of the pods is different."""
+    old, new = ({"volume": {"claimName": "models", "path": each}} for each in ("old", "new"))
+
+    def mounted(pack: Any, shadow: Any) -> dict[str, str]:
+        detector = {"pack": pack, "shadow": shadow}
+        found = cases.template(cases.built({"upstream": cases.LEGACY, "detector": detector}), "worker")
+        (container,) = found["spec"]["containers"]
+        env = cases.environment(found)
+        paths = {each["mountPath"]: each.get("subPath", "") for each in container["volumeMounts"]}
+        return {role: paths[env[name]] for role, name in _PACKS.items()}
+
+    assert {"primary": "old", "shadow": "new"} == mounted(old, new)
+    assert {"primary": "new", "shadow": "old"} == mounted(new, old)
+
+
+_PACKS = {"primary": "CAKEGATE_DETECTOR_PACK", "shadow": "CAKEGATE_DETECTOR_SHADOW_PACK"}
+
+
+def test_what_the_detectors_fields_say_is_what_its_processes_read() -> None:
+    fields = {"reviewBand": 0, "sampleShare": 0, "shadow": {"volume": {"claimName": "m"}, "share": 0}}
+    found = cases.environment(cases.template(cases.built({"upstream": cases.LEGACY, "detector": fields}), "worker"))
+    read = settings.from_env(
+        {name: value for name, value in found.items() if name.startswith("CAKEGATE_DETECTOR_")}, env_file=None
+    ).detector
+    assert (0, 0, 0) == (read.review_band, read.sample_share, read.shadow_share)
+    assert "/var/lib/cakegate/shadow-pack" == read.shadow_pack
+
+
 def test_the_default_of_a_childs_memory_is_the_processes_own() -> None:
     assert settings.Pictures().child_memory_bytes == worker.CHILD_MEMORY_BYTES
 
@@ -194,6 +223,8 @@ def test_a_workers_limit_has_room_for_all_its_decoding_children() -> None:
 
     assert "4480Mi" == limit()
     assert "1408Mi" == limit(worker={"threads": 1})
+    volume = {"volume": {"claimName": "models"}}
+    assert "4544Mi" == limit(detector={"shadow": volume})
     half = {"CAKEGATE_PICTURES_CHILD_MEMORY_BYTES": str(512 * 2**20)}
     assert "2432Mi" == limit(settings=half)
     assert "1Gi" == limit(worker={"resources": {"limits": {"memory": "1Gi"}}})
