@@ -13,16 +13,14 @@ from typing import Any, Final
 
 import msgspec
 
-from cakegate_operator import bakery, kinds, names, owned, reasons
+from cakegate_operator import bakery, complaints, kinds, names, owned, reasons
 from cakegate_operator.build import credentials, statefulsets
 from cakegate_operator.cluster import Cluster, ClusterError
 from cakegate_operator.inputs import OPTIONAL, Api, Facts, Inputs, Object, Release
 from cakegate_operator.kinds import Kind, key_of
-from cakegate_operator.seen import Probe, Problem, Seen, condition_of, dig
+from cakegate_operator.seen import Probe, Problem, Seen, dig
 from cakegate_operator.statuses import Status
 
-#: Of what a container said last.
-_LONGEST_WORDS: Final = 400
 #: Lists and gets of one pass that are under way at once.
 _AT_ONCE: Final = 6
 
@@ -102,7 +100,7 @@ async def observed(cluster: Cluster, live: Object, spec: bakery.Spec, known: Kno
         secrets=dict(zip(naming, secrets, strict=True)),
         probe=probe,
     )
-    return msgspec.structs.replace(seen, troubles=await _troubles(cluster, seen))
+    return msgspec.structs.replace(seen, troubles=await complaints.told(cluster, seen, _values(seen).values()))
 
 
 async def _all(calls: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
@@ -234,57 +232,6 @@ def _missing(seen: Seen) -> Iterator[Problem]:
                 reason=reasons.INVALID_SECRET,
                 message=f"{path}: the key {key.key} of the Secret {key.name} holds no URL of a Redis (redis://host:port)",
             )
-
-
-# What is wrong with pods
-
-
-async def _troubles(cluster: Cluster, seen: Seen) -> dict[str, str]:
-    """What the kubelet and the scheduler complain of, by component; asked only where something is not ready."""
-    if not any(_troubled(body) for body in seen.children.values()):
-        return {}
-    pods = await cluster.list(kinds.POD, seen.namespace, {names.INSTANCE: seen.name, names.APP: names.APP_NAME})
-    found: dict[str, str] = {}
-    for pod in sorted(pods, key=lambda each: each["metadata"]["creationTimestamp"], reverse=True):
-        component = dig(pod, "metadata", "labels", names.COMPONENT)
-        if component and component not in found and (said := _complaint(pod)):
-            found[component] = said
-    return found
-
-
-def _troubled(body: Object) -> bool:
-    kind, status = body["kind"], body.get("status") or {}
-    if kind == "Deployment":
-        progressing = condition_of(body, "Progressing") or {}
-        return (condition_of(body, "Available") or {}).get("status") != "True" or progressing.get("status") == "False"
-    if kind == "StatefulSet":
-        return not status.get("readyReplicas")
-    return kind == "Job" and not status.get("succeeded")
-
-
-def _complaint(pod: Object) -> str | None:
-    """One line about what keeps a pod from running."""
-    name = pod["metadata"]["name"]
-    scheduled = condition_of(pod, "PodScheduled")
-    if scheduled and scheduled["status"] == "False":
-        return f"pod {name}: {scheduled.get('message') or scheduled.get('reason')}"
-    for status in (
-        *dig(pod, "status", "initContainerStatuses", default=[]),
-        *dig(pod, "status", "containerStatuses", default=[]),
-    ):
-        waiting = dig(status, "state", "waiting", default={})
-        ended = dig(status, "state", "terminated", default={}) or dig(status, "lastState", "terminated", default={})
-        if ended.get("exitCode"):
-            return f"pod {name}: {status['name']} ended with {ended['exitCode']}: {_last_words(ended)}"
-        if waiting.get("reason") not in {None, "ContainerCreating", "PodInitializing"}:
-            return f"pod {name}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
-    return None
-
-
-def _last_words(ended: Object) -> str:
-    """What a container said last, which our pods ask the kubelet to keep; else why it ended."""
-    lines = [line for line in str(ended.get("message") or "").splitlines() if line.strip()]
-    return lines[-1].strip()[:_LONGEST_WORDS] if lines else str(ended.get("reason", ""))
 
 
 def unclear_kinds(known: Known) -> frozenset[str]:

@@ -30,6 +30,17 @@ async def test_a_database_that_is_away_is_said_so_within_the_wait(free_tcp_port)
     await db.close()
 
 
+@pytest.mark.parametrize("url", ["postgresql://u:hun%zzter2@h/x", "postgresql://u:hunter2@[h/x"])
+async def test_a_url_that_libpq_cannot_read_is_said_so_without_the_password(url, capfd):
+    group = settings.Database(url=settings.SecretUrl(url))
+    with pytest.raises(errors.InvalidSettings) as caught:
+        await pool.Database.open(group, application_name="tests")
+    with pytest.raises(errors.InvalidSettings), pool.connect_once(group.url):
+        pass
+    assert "CAKEGATE_DATABASE_URL" in str(caught.value)
+    assert "hun" not in f"{caught.value}{caught.value.__cause__}{capfd.readouterr()}"
+
+
 async def test_a_connection_that_ended_while_it_was_idle_is_given_to_nobody(database_url):
     group = settings.Database(url=settings.SecretUrl(database_url), pool_min=1, pool_max=1)
     db = await pool.Database.open(group, application_name="tests")

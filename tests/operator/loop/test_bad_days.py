@@ -32,6 +32,36 @@ async def test_a_redis_url_that_is_none_is_named_in_a_condition(url):
     assert "spec.redis.urlSecretRef" in world.message("ReferencesResolved")
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (b"postgresql://u:hun%zzter2@h/x", 'psycopg.ProgrammingError: invalid percent-encoded token: "hun%zzter2"'),
+        (b"postgresql://u:hunter2@[h/x", 'end of string reached: "postgresql://u:hunter2@[h/x"'),
+        (b"postgresql://u:hunt/er2@h/x", "ValueError: Port could not be cast to integer value as 'hunt'"),
+        (b"postgresql://u:hunt%40er2@h/x", "no such password: hunt@er2"),
+    ],
+)
+async def test_no_secret_that_a_process_quotes_stands_in_a_condition_or_an_event(value, said):
+    world = _external(b"redis://h:6379")
+    world.cluster.objects.pop(("Secret", "default", "urls"))
+    world.cluster.put(_secret("urls", redis=b"redis://h:6379", postgres=value))
+    await world.once()
+    (job,) = [name for kind, _, name in world.cluster.objects if kind == "Job"]
+    ended = {"state": {"terminated": {"exitCode": 1, "message": f"{said}\n"}}, "name": "migrate"}
+    labels = names.selector("demo", names.MIGRATION)
+    world.cluster.put(
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": job, "namespace": "default", "labels": labels}}
+    )
+    world.cluster.status("Pod", job, {"containerStatuses": [ended]})
+    world.cluster.status("Job", job, {"conditions": [{"type": "Failed", "status": "True"}]})
+    await world.once()
+    assert "migrate ended with 1" in world.message("MigrationsApplied")
+    told = [
+        world.cluster.shown(kind, name) for kind, _, name in world.cluster.objects if kind in {"Event", "CakeBakery"}
+    ]
+    assert "hun" not in str(told)
+
+
 async def test_a_secret_that_vanishes_closes_no_way_that_running_pods_use():
     world = await _external(b"rediss://10.0.0.6:6390").converge()
     before = world.cluster.shown("NetworkPolicy", "demo-gateway")["spec"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cakegate_operator import observing
+from cakegate_operator import complaints
 
 WAITING = {"reason": "ErrImagePull", "message": "no such image"}
 ENDED = {"exitCode": 2, "reason": "Error", "message": "starting\ncakegate: CAKEGATE_DATABASE_URL: no such host\n"}
@@ -40,4 +40,4 @@ def container(**states):
     ],
 )
 def test_a_pods_complaint_is_one_line(status, words):
-    assert words == observing._complaint(pod(**status))
+    assert words == complaints._complaint(pod(**status))

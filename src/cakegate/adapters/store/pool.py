@@ -55,9 +55,12 @@ class Database:
 
     @classmethod
     async def open(cls, group: settings.Database, *, application_name: str) -> "Database":
-        """Start the pool. It connects in the background: Postgres may be down now and come up later."""
+        """Start the pool. It connects in the background: Postgres may be down now and come up later.
+
+        Raises `InvalidSettings` where the URL cannot be read.
+        """
         pool = AsyncConnectionPool[Connection](
-            group.url.reveal(),
+            _readable(group.url),
             connection_class=psycopg.AsyncConnection[DictRow],
             kwargs={
                 "autocommit": True,
@@ -199,13 +202,25 @@ async def rows(connection: Connection, query: str, parameters: dict[str, Any] | 
 
 @contextmanager
 def connect_once(url: settings.SecretUrl, *, timeout_seconds: int = 5) -> Iterator[psycopg.Connection[Any]]:
-    """One blocking connection for a tool that runs and ends. Raises `DatabaseUnavailable`."""
+    """One blocking connection for a tool that runs and ends. Raises `DatabaseUnavailable`, and as `_readable` does."""
+    conninfo = _readable(url)
     try:
-        connection = psycopg.connect(url.reveal(), connect_timeout=timeout_seconds, autocommit=True)
+        connection = psycopg.connect(conninfo, connect_timeout=timeout_seconds, autocommit=True)
     except psycopg.OperationalError as error:
         raise errors.DatabaseUnavailable(f"Cannot connect to {url}: {_first_line(error)}") from error
     with connection:
         yield connection
+
+
+def _readable(url: settings.SecretUrl) -> str:
+    """The URL as libpq can read it, else `InvalidSettings`: libpq's own words about a wrong one quote the password."""
+    try:
+        psycopg.conninfo.conninfo_to_dict(url.reveal())
+    except psycopg.ProgrammingError:
+        raise errors.InvalidSettings(
+            "CAKEGATE_DATABASE_URL: no URL that libpq can read; special characters of a password are percent-encoded"
+        ) from None
+    return url.reveal()
 
 
 def _first_line(error: Exception) -> str:
