@@ -21,6 +21,7 @@ REVIEW_RECALL = 0.95
 
 #: What the names of a card's figures on one kind begin with.
 KIND = "kind: "
+_NETWORK = "network."
 #: A figure on fewer pictures of a label says nothing.
 _FEWEST = 20
 
@@ -141,12 +142,13 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
         InvalidPack: the folder holds no pack.
     """
     detector.Detector.load(folder)
-    prefix = "network."
-    return {
-        each.name.removeprefix(prefix): torch.from_numpy(onnx.numpy_helper.to_array(each).copy())
-        for each in onnx.load(folder / detector.MODEL_FILE).graph.initializer
-        if each.name.startswith(prefix)
-    }
+    graph = onnx.load(folder / detector.MODEL_FILE).graph
+    held = {each.name: torch.from_numpy(onnx.numpy_helper.to_array(each).copy()) for each in graph.initializer}
+    # Arrays that are equal are written once: the two biases that a block adds up always are.
+    for node in graph.node:
+        if node.op_type == "Identity" and node.input[0] in held:
+            held[node.output[0]] = held[node.input[0]].clone()
+    return {name.removeprefix(_NETWORK): value for name, value in held.items() if name.startswith(_NETWORK)}
 
 
 def _export(model: network.Exported, path: Path, *, side_pixels: int, outputs: list[str]) -> None:
