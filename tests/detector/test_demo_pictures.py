@@ -47,11 +47,7 @@ def test_every_cake_scores_above_the_demos_other_things(verdicts):
     assert min(verdict.score for verdict in cakes) > max(verdict.score for verdict in others[:10])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Starter pack 1 leaves the second cake (seed 1001) to a person: 0.70 of the 0.75 it needs."
-)
 def test_the_demos_own_ten_need_no_person(verdicts):
-    """A better pack makes this pass: then the mark goes."""
     cakes, others = (decisions(judged) for judged in verdicts)
     assert [Decision.ACCEPT] * 6 == cakes[:6]
     assert [Decision.REJECT] * 4 == others[:4]

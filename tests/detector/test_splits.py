@@ -6,13 +6,16 @@ import tarfile
 import msgspec
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from cakegate import drawings
+from cakegate.adapters import detector
 from cakegate.domain import errors, verdicts
 from cakegate.training import config, data, limits
 
 CONFIG = config.load()
+LISTED = [f"site {place}" for place in range(0, 40, 4)]
+SHOPS = msgspec.structs.replace(CONFIG, holdout=msgspec.structs.replace(CONFIG.holdout, sources=LISTED))
 
 
 def pictures(archives, sources, *, hashes=None):
@@ -25,10 +28,12 @@ def pictures(archives, sources, *, hashes=None):
         labels=np.arange(count) % 2,
         kinds=nothing,
         kind_names=[],
+        told=[""] * count,
         archives=archives,
         sources=sources,
         files=[f"{place}.jpg" for place in range(count)],
         hashes=spread if hashes is None else hashes,
+        mirrored_hashes=~spread,
     )
 
 
@@ -36,30 +41,68 @@ def shops(count=40, each=10):
     return pictures(["shops.tar"] * count * each, [f"site {place // each}" for place in range(count * each)])
 
 
-def test_whole_shops_are_held_out_a_quarter_at_least():
+def test_the_listed_shops_are_held_out_whole():
     given = shops()
-    split = data.split(given, CONFIG)
+    split = data.split(given, SHOPS)
     trained = {given.sources[place] for place in split.training}
-    assert set() == trained & set(split.held_out_sources)
-    assert {given.sources[place] for place in split.validation} == set(split.held_out_sources)
-    assert 10 <= len(split.held_out_sources) <= 15
-    assert "held-out shops" == split.validated_on
+    assert set() == trained & set(LISTED)
+    assert {given.sources[place] for place in split.validation} == set(LISTED)
+    assert (sorted(LISTED), "held-out shops") == (split.held_out_sources, split.validated_on)
 
 
-def test_the_same_shops_are_held_out_whatever_else_is_there():
-    given = shops()
-    fewer = given.take(np.arange(200))
-    more = data.split(given, CONFIG).held_out_sources
-    assert [name for name in more if name in fewer.sources] == data.split(fewer, CONFIG).held_out_sources
+def test_a_listed_shop_is_held_out_in_whatever_archive_its_pictures_are():
+    given = pictures(
+        ["shops.tar"] * 300 + ["mixed.tar"] * 100, [f"site {place % 10}" for place in range(300)] + ["site 0"] * 100
+    )
+    split = data.split(given, SHOPS)
+    assert {"site 0", "site 4", "site 8"} == {given.sources[place] for place in split.validation}
+    assert "mixed.tar" not in {given.archives[place] for place in split.training}
+
+
+def test_of_archives_without_a_listed_shop_a_small_share_of_pictures_is_kept_apart():
+    given = pictures(["shops.tar"] * 400 + ["dishes.tar"] * 1000, shops().sources + ["dishes"] * 1000)
+    split = data.split(given, SHOPS)
+    assert {"dishes.tar"} == {given.archives[place] for place in split.apart}
+    assert 30 <= len(split.apart) <= 90
+    assert set() == set(split.apart.tolist()) & set(split.training.tolist())
+
+
+def test_the_shipped_list_is_the_shipped_packs():
+    card = detector.Detector.load(detector.starter_pack()).card
+    assert sorted(card.held_out_sources) == sorted(CONFIG.holdout.sources)
+
+
+def test_a_list_that_is_not_there_is_named(tmp_path):
+    copy = tmp_path / "mine.toml"
+    copy.write_text(config.STARTER.read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(errors.InvalidSettings, match=r"held-out\.txt"):
+        config.load(copy)
+
+
+def test_a_side_that_the_network_cannot_halve_is_refused(tmp_path):
+    copy = tmp_path / "mine.toml"
+    text = config.STARTER.read_text(encoding="utf-8").replace('sources_file = "held-out.txt"', 'sources_file = ""')
+    copy.write_text(text.replace("side_pixels = 160", "side_pixels = 150"), encoding="utf-8")
+    with pytest.raises(errors.InvalidSettings, match="side_pixels must be a multiple of 16, not 150"):
+        config.load(copy)
 
 
 def test_near_copies_of_training_pictures_are_no_validation():
     given = shops()
-    before = data.split(given, CONFIG)
+    before = data.split(given, SHOPS)
     copied = given.hashes.copy()
     copied[before.validation[:5]] = copied[before.training[0]] ^ np.uint64(0b111111)
     copied[before.validation[5]] = copied[before.training[0]] ^ np.uint64(0b1111111)
-    after = data.split(msgspec.structs.replace(given, hashes=copied), CONFIG)
+    after = data.split(msgspec.structs.replace(given, hashes=copied), SHOPS)
+    assert before.validation[5:].tolist() == after.validation.tolist()
+
+
+def test_near_copies_of_training_pictures_mirror_images_are_no_validation():
+    given = shops()
+    before = data.split(given, SHOPS)
+    copied = given.hashes.copy()
+    copied[before.validation[:5]] = given.mirrored_hashes[before.training[0]] ^ np.uint64(0b111111)
+    after = data.split(msgspec.structs.replace(given, hashes=copied), SHOPS)
     assert before.validation[5:].tolist() == after.validation.tolist()
 
 
@@ -67,10 +110,10 @@ def test_drawings_train_only_and_count_as_nobodys_original():
     given = shops()
     both = pictures(given.archives + ["drawn"] * 20, given.sources + ["drawn"] * 20)
     hashes = both.hashes.copy()
-    hashes[-20:] = hashes[data.split(given, CONFIG).validation[0]]
-    split = data.split(msgspec.structs.replace(both, hashes=hashes), CONFIG)
+    hashes[-20:] = hashes[data.split(given, SHOPS).validation[0]]
+    split = data.split(msgspec.structs.replace(both, hashes=hashes), SHOPS)
     assert set(range(400, 420)) <= set(split.training.tolist())
-    assert data.split(both, CONFIG).validation.tolist() == split.validation.tolist()
+    assert data.split(both, SHOPS).validation.tolist() == split.validation.tolist()
 
 
 def test_sources_of_any_name_are_held_out_where_there_are_enough():
@@ -123,6 +166,22 @@ def test_a_manifest_that_is_none_is_refused(tmp_path, manifest):
         list(data.read(tmp_path))
 
 
+def test_a_manifest_may_leave_the_archive_of_loose_pictures_empty(tmp_path):
+    (tmp_path / "cake").mkdir()
+    (tmp_path / "cake" / "a.jpg").write_bytes(jpeg(1))
+    manifest = "archive,file,label,source,kind\n,cake/a.jpg,cake,a host,cupcake\n"
+    (tmp_path / "manifest.csv").write_text(manifest, encoding="utf-8")
+    assert [("a host", "1:cupcake")] == [(row.source, row.kind) for row in data.read(tmp_path)]
+
+
+def test_only_some_pictures_are_loaded_where_some_are_named(tmp_path):
+    (tmp_path / "cake").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "cake" / f"{name}.jpg").write_bytes(jpeg(1))
+    loaded = data.load(tmp_path, side_pixels=8, only={(tmp_path.name, "cake/b.jpg")})
+    assert (["cake/b.jpg"], (1, 8, 8, 3)) == (loaded.files, loaded.pixels.shape)
+
+
 def test_unreadable_files_are_passed_over_and_counted(tmp_path):
     (tmp_path / "cake").mkdir()
     (tmp_path / "cake" / "good.jpg").write_bytes(jpeg(1))
@@ -133,10 +192,14 @@ def test_unreadable_files_are_passed_over_and_counted(tmp_path):
 
 
 def test_a_near_copy_has_nearly_the_same_hash():
-    first = data.difference_hash(drawings.draw_cake(3))
-    again = data.difference_hash(drawings.draw_cake(3).resize((200, 150), Image.Resampling.BOX))
-    other = data.difference_hash(drawings.draw_cake(4))
-    assert (first ^ again).bit_count() <= CONFIG.holdout.near_duplicate_bits < (first ^ other).bit_count()
+    drawing = drawings.draw_cake(3)
+    first, mirrored = data.difference_hashes(drawing)
+    again, _ = data.difference_hashes(drawing.resize((200, 150), Image.Resampling.BOX))
+    turned, _ = data.difference_hashes(ImageOps.mirror(drawing).resize((200, 150), Image.Resampling.BOX))
+    other, _ = data.difference_hashes(drawings.draw_cake(4))
+    bits = CONFIG.holdout.near_duplicate_bits
+    assert (first ^ again).bit_count() <= bits < (first ^ other).bit_count()
+    assert (mirrored ^ turned).bit_count() <= bits < (first ^ turned).bit_count()
 
 
 def test_a_card_names_the_kinds_its_own_model_got_wrong():
