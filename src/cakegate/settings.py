@@ -333,10 +333,10 @@ class Detector(Group, frozen=True, kw_only=True):
     min_contrast: Annotated[
         float,
         Meta(ge=0, le=128, description="One whose luminance has a smaller standard deviation goes to a person: blank."),
-    ] = 6.0
+    ] = 8.0
     min_sharpness: Annotated[
         float,
-        Meta(ge=0, le=1000, description="One whose edges are less steep (docs/detector.md) goes to a person: blurred."),
+        Meta(ge=0, le=1000, description="One whose edges are less steep (docs/decisions/0024) goes to a person: blurred."),
     ] = 0.35
 
     def minima(self) -> verdicts.Minima:

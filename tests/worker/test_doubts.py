@@ -42,7 +42,7 @@ def counted(reason) -> float:
     ("picture", "reason", "detail"),
     [
         (CAKE.resize((64, 48)), Reason.TOO_SMALL, "shorter side 48 px; 64 are wanted"),
-        (Image.new("RGB", (640, 480), (250, 250, 250)), Reason.BLANK, "contrast 0; 6 is wanted"),
+        (Image.new("RGB", (640, 480), (250, 250, 250)), Reason.BLANK, "contrast 0; 8 is wanted"),
         (CAKE.filter(ImageFilter.GaussianBlur(40)), Reason.BLURRED, "sharpness "),
     ],
     ids=["too small", "blank", "blurred"],
