@@ -336,7 +336,7 @@ class Detector(Group, frozen=True, kw_only=True):
     ] = 8.0
     min_sharpness: Annotated[
         float,
-        Meta(ge=0, le=1000, description="One whose edges are less steep (docs/decisions/0024) goes to a person: blurred."),
+        Meta(ge=0, le=1000, description="One whose edges are softer (docs/detector.md) goes to a person: blurred."),
     ] = 0.35
 
     def minima(self) -> verdicts.Minima:
