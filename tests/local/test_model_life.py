@@ -197,6 +197,23 @@ def test_what_was_said_before_a_time_is_left_out(judged, tmp_path):
     assert "0 cakes and 0 others" in ran("export-reviews", tmp_path / "said", "--since", "2100-01-01")
 
 
+def test_what_was_said_by_a_time_and_since_it_are_all_and_nothing_twice(judged, tmp_path):
+    async def first(put):
+        await put.says(await put.submission(0.5, content=b"before"), cake=True)
+        return (await put.db.fetch_one("SELECT clock_timestamp() AS at"))["at"].isoformat()
+
+    async def second(put):
+        await put.says(await put.submission(0.5, content=b"after"), cake=True)
+
+    at = judged(first)
+    judged(second)
+    ran("export-reviews", tmp_path / "train", "--until", at)
+    ran("export-reviews", tmp_path / "test", "--since", at)
+
+    assert [f"cake/{name(b'before')}"] == list(held(tmp_path / "train"))
+    assert [f"cake/{name(b'after')}"] == list(held(tmp_path / "test"))
+
+
 def test_a_manifest_of_another_kind_is_not_touched(judged, tmp_path):
     judged(_said)
     (tmp_path / "manifest.csv").write_text("what,ever\n1,2")

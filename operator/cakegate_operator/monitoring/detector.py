@@ -50,6 +50,64 @@ _JUDGING: Final = Row(
     ),
 )
 
+_SHADOWED: Final = "cakegate_shadow_verdicts_total"
+_SAMPLES: Final = "cakegate_samples"
+
+
+def _agreement() -> str:
+    same = [
+        promql.rate(_SHADOWED, where=f'primary="{each}", shadow="{each}"', over="1h")
+        for each in ("accept", "review", "reject")
+    ]
+    return f"({' + '.join(same)}) / {promql.rate(_SHADOWED, over='1h')}"
+
+
+def _wrongly_accepted() -> str:
+    by = ("model", "version")
+    wrong, right = (promql.held(_SAMPLES, *by, opinion=each) for each in ("not-cake", "cake"))
+    return f"{wrong} / ({wrong} + {right})"
+
+
+_TRUST: Final = Row(
+    "Trust",
+    (
+        Panel(
+            title="Drift of scores",
+            about="Population stability index of the latest 1,000 scores against the validation pictures: below 0.1 as"
+            " chance has it, from 0.25 other pictures come. `mix`: against them in the mix of cakes and others that"
+            " fits best; `validation`: as they were.",
+            queries=(
+                Query(
+                    promql.held("cakegate_score_drift", "model", "version", "against"),
+                    "{{model}} {{version}} {{against}}",
+                ),
+            ),
+        ),
+        Panel(
+            title="Verdicts that drift was measured on",
+            about="Of fewer than 200 it says little.",
+            queries=(Query(promql.held("cakegate_score_drift_verdicts", "model", "version"), "{{model}} {{version}}"),),
+        ),
+        Panel(
+            title="Sampled ones that are no cakes, in 30 days",
+            about="Of accepted pictures that people were shown and said something of: the share accepted wrongly.",
+            queries=(Query(_wrongly_accepted(), "{{model}} {{version}}"),),
+            unit="percentunit",
+        ),
+        Panel(title="Decisions by model", queries=(rates(_VERDICTS, "model", "role", "decision"),), unit="reqps"),
+        Panel(
+            title="Primary and shadow agree",
+            about="Pictures on which both decide the same; `cakegate model compare` says where they do not.",
+            queries=(Query(_agreement(), "agree"),),
+            unit="percentunit",
+        ),
+        Panel(
+            title="What the shadow could not judge",
+            queries=(increases("cakegate_shadow_failures_total", over="1h", legend="in 1 h"),),
+        ),
+    ),
+)
+
 _PICTURES: Final = Row(
     "Pictures",
     (
@@ -76,4 +134,4 @@ _PICTURES: Final = Row(
     ),
 )
 
-DETECTOR: Final = Dashboard(slug="detector", title="Cakegate detector", rows=(_JUDGING, _PICTURES))
+DETECTOR: Final = Dashboard(slug="detector", title="Cakegate detector", rows=(_JUDGING, _TRUST, _PICTURES))

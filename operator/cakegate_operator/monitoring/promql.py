@@ -38,7 +38,8 @@ def quantile(share: float, metric: str, *by: str, where: str = "", over: str = S
     return f"histogram_quantile({share}, {rate(f'{metric}_bucket', 'le', *by, where=where, over=over)})"
 
 
-def held(metric: str, **labels: str) -> str:
+def held(metric: str, *by: str, **labels: str) -> str:
     """A gauge as the leading scheduler has it: one that no longer leads keeps the figures that it saw last."""
     where = ", ".join(f'{name}="{value}"' for name, value in labels.items())
-    return f"max ({select(metric, where)} and on (pod) {select('cakegate_scheduler_leader')} == 1)"
+    most = f"max by ({', '.join(by)})" if by else "max"
+    return f"{most} ({select(metric, where)} and on (pod) {select('cakegate_scheduler_leader')} == 1)"

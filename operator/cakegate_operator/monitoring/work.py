@@ -1,5 +1,7 @@
 """Alerts on the work behind a submission: queues, backlogs, leases, pictures."""
 
+from typing import Final
+
 from cakegate_operator.monitoring.promql import held, rate
 from cakegate_operator.monitoring.rules import Alert, Group
 
@@ -134,6 +136,8 @@ def _mishaps() -> tuple[Alert, ...]:
 
 def _pictures() -> tuple[Alert, ...]:
     fetches = rate("cakegate_fetches_total", over="10m")
+    drift = held("cakegate_score_drift", "model", "version", against="mix")
+    measured = held("cakegate_score_drift_verdicts", "model", "version")
     unreachable = rate("cakegate_fetches_total", where='outcome="PictureUnreachable"', over="10m")
     return (
         Alert(
@@ -158,4 +162,20 @@ def _pictures() -> tuple[Alert, ...]:
                 " trouble is more likely here: DNS, a proxy, a network policy."
             ),
         ),
+        Alert(
+            name="CakegateScoreDrift",
+            expr=f"{drift} > 0.25 and on (model, version) {measured} >= {_DRIFT_VERDICTS}",
+            lasting="1h",
+            severity="warning",
+            summary="pictures score otherwise than those that the model was validated on",
+            description=(
+                "The latest scores of {{ $labels.model }} {{ $labels.version }} have a population stability index of"
+                " {{ $value | humanize }} against its validation pictures, in whatever mix of cakes and others fits"
+                " best. Other pictures come than it knows, or what it is given to see has changed."
+            ),
+        ),
     )
+
+
+#: Of fewer scores the index is more than half of its limit by chance (docs/runbooks/CakegateScoreDrift.md).
+_DRIFT_VERDICTS: Final = 200

@@ -116,6 +116,10 @@ for _queue in contract.QUEUES:
     FLOWS_FAILED.labels(_queue)
 for _state in (State.JUDGING, State.CREATING):
     LEASES_EXPIRED.labels(_state.value)
+# A share of them is a sum over some, which is nothing where one of those is missing.
+for _primary in verdicts.Decision:
+    for _shadow in verdicts.Decision:
+        SHADOWED.labels(_primary.value, _shadow.value)
 
 
 def method_label(method: str) -> str:

@@ -9,7 +9,7 @@ import csv
 import io
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -49,8 +49,9 @@ class Report(msgspec.Struct, kw_only=True):
 @click.command("export-reviews")
 @click.argument("target", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--since", type=asking.SINCE, default=None, help="What was said since a time, or so long ago: 30d.")
+@click.option("--until", type=asking.SINCE, default=None, help="And before another: what came later is to test on.")
 @asking.STATE
-def export_reviews(*, target: Path, since: datetime | None, folder: Path | None) -> None:
+def export_reviews(*, target: Path, since: datetime | None, until: datetime | None, folder: Path | None) -> None:
     """Write the pictures that people decided on into FOLDER, by what they said, to train on."""
     group = settings.from_env().pictures
 
@@ -60,7 +61,8 @@ def export_reviews(*, target: Path, since: datetime | None, folder: Path | None)
             SpinnerColumn(), TextColumn("{task.completed} pictures"), TimeElapsedColumn(), console=Console(stderr=True)
         ) as progress:
             task = progress.add_task("exporting", total=None)
-            return await export(db, kept, target, since=since, told=lambda: progress.advance(task))
+            said = labelling.labelled(db, since=since)
+            return await export(db, kept, target, said=said, until=until, told=lambda: progress.advance(task))
 
     found = asking.with_database(folder, run)
     click.echo(f"{target}: {found.written['cake']} cakes and {found.written['not_cake']} others written")
@@ -75,9 +77,15 @@ def export_reviews(*, target: Path, since: datetime | None, folder: Path | None)
 
 
 async def export(
-    db: pool.Database, kept: blobs.Blobs, target: Path, *, since: datetime | None, told: Callable[[], None]
+    db: pool.Database,
+    kept: blobs.Blobs,
+    target: Path,
+    *,
+    said: AsyncIterator[labelling.Labelled],
+    until: datetime | None,
+    told: Callable[[], None],
 ) -> Report:
-    """Write what people said into a folder, which is made. `told` is called once a picture.
+    """Write what people `said` before `until` into a folder, which is made. `told` is called once a picture.
 
     Of a picture that was submitted twice the later word counts.
 
@@ -87,7 +95,9 @@ async def export(
     """
     report = Report()
     words: dict[bytes, labelling.Labelled] = {}
-    async for each in labelling.labelled(db, since=since):
+    async for each in said:
+        if until is not None and each.said_at >= until:
+            break
         if each.is_sound:
             words[each.image_sha256] = each
         else:

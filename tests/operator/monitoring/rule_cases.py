@@ -179,6 +179,30 @@ WORK = (
     ),
 )
 
+
+def _drift(index: str, verdicts: str, *, against: str = "mix") -> Series:
+    return {
+        **gauge("cakegate_score_drift", index, model="starter", version="1", against=against),
+        **gauge("cakegate_score_drift_verdicts", verdicts, model="starter", version="1"),
+    }
+
+
+PICTURES = (
+    Case(
+        alert="CakegateScoreDrift",
+        breaks=_drift("0.4", "250"),
+        # Of too few verdicts, of another mix of cakes and others, and somebody else's.
+        holds={
+            **_drift("0.4", "150"),
+            **gauge("cakegate_score_drift", "0.9", model="starter", version="1", against="validation"),
+            **gauge("cakegate_score_drift", "0.1", model="strict", version="2", against="mix"),
+            **gauge("cakegate_score_drift_verdicts", "900", model="strict", version="2"),
+        },
+        at="70m",
+        labels={"model": "starter", "version": "1"},
+    ),
+)
+
 UPSTREAM = (
     Case(
         alert="CakegateUpstreamDown",
@@ -310,7 +334,7 @@ SIZE = (
     ),
 )
 
-BAKERY = (*OBJECTIVES, *WORK, *UPSTREAM, *PROCESSES, *DATABASE, *SIZE)
+BAKERY = (*OBJECTIVES, *WORK, *PICTURES, *UPSTREAM, *PROCESSES, *DATABASE, *SIZE)
 
 
 def _condition(kind: str, value: int) -> Series:
