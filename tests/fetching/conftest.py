@@ -1,7 +1,5 @@
 """Hosts of pictures, one allowed and one not, and fetchers that may speak to the first."""
 
-import contextlib
-
 import pytest
 from picture_hosts import hosted
 
@@ -29,14 +27,11 @@ async def nothing_resolves(name, port):
 @pytest.fixture
 async def open_fetcher():
     """Fetchers with settings and a resolver of their own: none may speak to anybody but those whom `allow` names."""
-    async with contextlib.AsyncExitStack() as stack:
 
-        def opened(*, resolve=nothing_resolves, **fetch):
-            fetcher = client.Fetcher(settings.Fetch(**fetch), resolve=resolve)
-            stack.push_async_callback(fetcher.close)
-            return fetcher
+    def opened(*, resolve=nothing_resolves, **fetch):
+        return client.Fetcher(settings.Fetch(**fetch), resolve=resolve)
 
-        yield opened
+    return opened
 
 
 @pytest.fixture

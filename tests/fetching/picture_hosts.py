@@ -2,13 +2,12 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-import httpcore
-
 from cakegate import settings
-from cakegate.adapters.fetcher import client
+from cakegate.adapters.fetcher import client, sockets
 
 Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -82,32 +81,20 @@ async def hosted(tls: ssl.SSLContext | None = None) -> AsyncIterator[Host]:
         await server.wait_closed()
 
 
-class CountedStream(httpcore.AsyncNetworkStream):
-    """Counts what is taken from a socket, into `internet.received_bytes`."""
+class CountedStream(sockets.Stream):
+    """Counts what is taken from it, into `internet.received_bytes`."""
 
-    def __init__(self, stream, internet) -> None:
-        self._stream = stream
+    def __init__(self, internet) -> None:
+        super().__init__()
         self._internet = internet
 
-    async def read(self, max_bytes, timeout=None):  # noqa: ASYNC109 - httpcore's signature
-        piece = await self._stream.read(max_bytes, timeout)
+    async def read(self, most_bytes):
+        piece = await super().read(most_bytes)
         self._internet.received_bytes += len(piece)
         return piece
 
-    async def write(self, buffer, timeout=None):  # noqa: ASYNC109 - httpcore's signature
-        await self._stream.write(buffer, timeout)
 
-    async def aclose(self):
-        await self._stream.aclose()
-
-    async def start_tls(self, *arguments, **named):
-        return CountedStream(await self._stream.start_tls(*arguments, **named), self._internet)
-
-    def get_extra_info(self, info):
-        return self._stream.get_extra_info(info)
-
-
-class Internet(httpcore.AsyncNetworkBackend):
+class Internet:
     """Names, public addresses and who listens there: real sockets, under the real guard, and nobody is excepted.
 
     `names` says what each name resolves to, one answer a question, the last one for good; `listening` leads from an
@@ -118,9 +105,9 @@ class Internet(httpcore.AsyncNetworkBackend):
         self.names: dict[str, list[list[str] | OSError]] = {}
         self.listening: dict[tuple[str, int], int] = {}
         self.asked: list[str] = []
-        self.connected: list[tuple[str, int]] = []
+        self.connected_to: list[tuple[str, int]] = []
         self.received_bytes = 0
-        self._sockets = httpcore.AnyIOBackend()
+        self._connections: list[socket.socket] = []
 
     async def resolve(self, name, port):
         self.asked.append(name)
@@ -133,18 +120,26 @@ class Internet(httpcore.AsyncNetworkBackend):
     def forget(self) -> None:
         """As if nothing had been asked, connected or received."""
         self.asked.clear()
-        self.connected.clear()
+        self.connected_to.clear()
         self.received_bytes = 0
 
-    async def connect_tcp(self, host, port, timeout=None, local_address=None, socket_options=None):  # noqa: ASYNC109
-        self.connected.append((host, port))
-        if (host, port) not in self.listening:
-            raise httpcore.ConnectError("nobody is there")
-        stream = await self._sockets.connect_tcp("127.0.0.1", self.listening[host, port], timeout=timeout)
-        return CountedStream(stream, self)
+    async def connected(self, address, port, *, seconds):
+        self.connected_to.append((address, port))
+        if (address, port) not in self.listening:
+            raise ConnectionRefusedError("nobody is there")
+        self._connections.append(await sockets.connected("127.0.0.1", self.listening[address, port], seconds=seconds))
+        return self._connections[-1]
+
+    async def opened(self, connection, *, tls, name):
+        return await sockets.opened(connection, tls=tls, name=name, make=lambda: CountedStream(self))
+
+    async def all_closed(self) -> bool:
+        """Whether no connection is left open, once the loop has closed those that were given up."""
+        for _ in range(10):
+            self._connections = [each for each in self._connections if each.fileno() != -1]
+            await asyncio.sleep(0)
+        return not self._connections
 
     def fetcher(self, **fetch) -> client.Fetcher:
-        """A fetcher of this internet; close it."""
-        made = client.Fetcher(settings.Fetch(**fetch), resolve=self.resolve)
-        made._transport._pool._network_backend._backend = self
-        return made
+        """A fetcher of this internet."""
+        return client.Fetcher(settings.Fetch(**fetch), resolve=self.resolve, network=self)

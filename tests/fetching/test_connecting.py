@@ -3,28 +3,36 @@
 import asyncio
 import socket
 
-import httpcore
 import pytest
 
 from cakegate.adapters.fetcher import transport
 from cakegate.domain import errors
 
 
-class Recorder(httpcore.AsyncNetworkBackend):
+class Recorder:
     """A network in which nobody answers, and which remembers who was called."""
 
     def __init__(self):
         self.called = []
 
-    async def connect_tcp(self, host, port, timeout=None, local_address=None, socket_options=None):  # noqa: ASYNC109
-        self.called.append((host, port))
-        raise httpcore.ConnectError("nobody is there")
+    async def connected(self, address, port, *, seconds):
+        self.called.append((address, port))
+        raise ConnectionRefusedError("nobody is there")
 
 
-def guarded(resolve, *allow):
-    backend = transport.GuardedBackend(allow, resolve=resolve)
-    backend._backend = Recorder()
-    return backend
+class Guarded:
+    """The guard of such a network."""
+
+    def __init__(self, resolve, *allow):
+        self._network = Recorder()
+        self._guard = transport.Guard(allow, resolve=resolve, network=self._network)
+
+    @property
+    def called(self):
+        return self._network.called
+
+    async def connect(self, host, port):
+        await self._guard.connect(host, port, secure=False)
 
 
 async def test_the_connection_goes_to_the_address_that_was_checked_and_a_name_is_asked_for_once():
@@ -33,13 +41,13 @@ async def test_the_connection_goes_to_the_address_that_was_checked_and_a_name_is
     async def rebinding(name, port):
         return next(answers)
 
-    backend = guarded(rebinding)
-    with pytest.raises(httpcore.ConnectError):
-        await backend.connect_tcp("rebind.example", 80)
-    assert [("93.184.215.14", 80)] == backend._backend.called
+    guard = Guarded(rebinding)
+    with pytest.raises(errors.PictureUnreachable):
+        await guard.connect("rebind.example", 80)
+    assert [("93.184.215.14", 80)] == guard.called
     with pytest.raises(errors.PictureNotAllowed):
-        await backend.connect_tcp("rebind.example", 80)
-    assert [("93.184.215.14", 80)] == backend._backend.called
+        await guard.connect("rebind.example", 80)
+    assert [("93.184.215.14", 80)] == guard.called
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -50,10 +58,10 @@ async def test_one_address_inside_among_public_ones_is_enough(place):
     async def resolve(name, port):
         return found
 
-    backend = guarded(resolve)
+    guard = Guarded(resolve)
     with pytest.raises(errors.PictureNotAllowed):
-        await backend.connect_tcp("mixed.example", 443)
-    assert [] == backend._backend.called
+        await guard.connect("mixed.example", 443)
+    assert [] == guard.called
 
 
 @pytest.mark.parametrize("answer", ["not an address", "", "fe80::1%eth0", "127.0.0.1\n"])
@@ -62,17 +70,17 @@ async def test_an_odd_answer_of_a_resolver_is_refused(answer):
         return [answer]
 
     with pytest.raises(errors.PictureNotAllowed):
-        await guarded(resolve).connect_tcp("odd.example", 443)
+        await Guarded(resolve).connect("odd.example", 443)
 
 
 async def test_only_some_of_many_addresses_are_tried():
     async def resolve(name, port):
         return [f"93.184.215.{number}" for number in range(100)]
 
-    backend = guarded(resolve)
-    with pytest.raises(httpcore.ConnectError):
-        await backend.connect_tcp("many.example", 443)
-    assert 4 == len(backend._backend.called)
+    guard = Guarded(resolve)
+    with pytest.raises(errors.PictureUnreachable):
+        await guard.connect("many.example", 443)
+    assert 4 == len(guard.called)
 
 
 @pytest.mark.parametrize("port", [1, 22, 25, 81, 444, 5432, 6379, 8000, 8080, 65535])
@@ -81,17 +89,17 @@ async def test_other_ports_are_refused_before_anything_is_resolved(port):
         raise AssertionError("resolved")
 
     with pytest.raises(errors.PictureNotAllowed):
-        await guarded(resolve).connect_tcp("cakes.example", port)
+        await Guarded(resolve).connect("cakes.example", port)
 
 
 async def test_an_allowed_entry_is_for_exactly_its_host_and_port():
     async def resolve(name, port):
         return ["10.0.0.1"]
 
-    backend = guarded(resolve, "Minio.Cakes.svc:9000", "[::1]:8900", "10.1.1.1:80")
+    guard = Guarded(resolve, "Minio.Cakes.svc:9000", "[::1]:8900", "10.1.1.1:80")
     for host, port in [("minio.cakes.svc", 9000), ("::1", 8900), ("10.1.1.1", 80)]:
-        with pytest.raises(httpcore.ConnectError):
-            await backend.connect_tcp(host, port)
+        with pytest.raises(errors.PictureUnreachable):
+            await guard.connect(host, port)
     refused = [
         ("minio.cakes.svc", 80),
         ("minio.cakes.svc.", 9000),
@@ -101,21 +109,16 @@ async def test_an_allowed_entry_is_for_exactly_its_host_and_port():
     ]
     for host, port in refused:
         with pytest.raises(errors.PictureNotAllowed):
-            await backend.connect_tcp(host, port)
-    assert [("10.0.0.1", 9000), ("::1", 8900), ("10.1.1.1", 80)] == backend._backend.called
+            await guard.connect(host, port)
+    assert [("10.0.0.1", 9000), ("::1", 8900), ("10.1.1.1", 80)] == guard.called
 
 
 async def test_an_allowed_name_that_is_not_there_may_come_back():
     async def resolve(name, port):
         raise socket.gaierror(socket.EAI_NONAME, "no such name")
 
-    with pytest.raises(httpcore.ConnectError):
-        await guarded(resolve, "minio.cakes.svc:9000").connect_tcp("minio.cakes.svc", 9000)
-
-
-async def test_a_unix_socket_is_refused():
-    with pytest.raises(errors.PictureNotAllowed):
-        await guarded(None).connect_unix_socket("/var/run/docker.sock")
+    with pytest.raises(errors.PictureUnreachable):
+        await Guarded(resolve, "minio.cakes.svc:9000").connect("minio.cakes.svc", 9000)
 
 
 async def test_the_system_s_resolver_knows_localhost_and_that_is_refused(open_fetcher):

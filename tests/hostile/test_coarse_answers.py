@@ -1,7 +1,6 @@
 """What a client learns of an address that could not be used: one of four words, and nothing to scan ports with."""
 
 import asyncio
-import contextlib
 
 import msgspec
 import pytest
@@ -36,8 +35,7 @@ async def unresolved(judged):
     judges = msgspec.structs.replace(judged.context.judges, fetcher=fetcher)
     judged.context = msgspec.structs.replace(judged.context, judges=judges)
     judged.asked = asked
-    yield judged
-    await fetcher.close()
+    return judged
 
 
 @pytest.fixture
@@ -153,12 +151,9 @@ async def test_trouble_that_may_pass_is_told_as_nothing_but_work(judged, host, f
         total_seconds=0.2,
         allow=(*judged.context.config.fetch.allow, f"127.0.0.1:{free_tcp_port}"),
     )
-    async with contextlib.AsyncExitStack() as stack:
-        fetcher = fetching.Fetcher(config)
-        stack.push_async_callback(fetcher.close)
-        judges = msgspec.structs.replace(judged.context.judges, fetcher=fetcher)
-        judged.context = msgspec.structs.replace(judged.context, judges=judges)
-        rows = [await judged.of(f"{host.url}/slow"), await judged.of(f"http://127.0.0.1:{free_tcp_port}/a.jpg")]
+    judges = msgspec.structs.replace(judged.context.judges, fetcher=fetching.Fetcher(config))
+    judged.context = msgspec.structs.replace(judged.context, judges=judges)
+    rows = [await judged.of(f"{host.url}/slow"), await judged.of(f"http://127.0.0.1:{free_tcp_port}/a.jpg")]
 
     assert [State.PENDING] * 2 == [row.state for row in rows]
     assert told(rows[0]) == told(rows[1])

@@ -44,7 +44,6 @@ async def internet():
         strangers.listening[OUTSIDE, 80] = host.port
         strangers.open = strangers.fetcher(total_seconds=5.0)
         yield strangers
-        await strangers.open.close()
 
 
 @pytest.fixture
@@ -79,7 +78,7 @@ async def test_nothing_is_connected_to(strangers, vector):
     with pytest.raises(errors.PictureNotAllowed):
         await strangers.open.fetch(vector.url)
 
-    assert [] == strangers.connected
+    assert [] == strangers.connected_to
     # What is no plain name is refused before anybody is asked what it might mean.
     assert bool(vector.answers) is bool(strangers.asked)
 
@@ -91,7 +90,7 @@ async def test_nothing_is_connected_to_by_a_name_either(strangers, vector):
     with pytest.raises(errors.PictureNotAllowed):
         await strangers.open.fetch("https://inside.example/a.jpg")
 
-    assert ([], ["inside.example"]) == (strangers.connected, strangers.asked)
+    assert ([], ["inside.example"]) == (strangers.connected_to, strangers.asked)
 
 
 @pytest.mark.parametrize("vector", REDIRECTS, ids=named)
@@ -103,7 +102,7 @@ async def test_a_redirect_leads_there_no_more_than_an_address_does(strangers, ve
     with pytest.raises(errors.PictureNotAllowed if vector.is_literal or vector.answers else errors.PictureError):
         await strangers.open.fetch("http://cakes.example/a.jpg")
 
-    assert {(OUTSIDE, 80)} == set(strangers.connected)
+    assert {(OUTSIDE, 80)} == set(strangers.connected_to)
 
 
 @pytest.mark.parametrize("vector", REDIRECTS, ids=named)
@@ -116,4 +115,4 @@ async def test_a_page_s_picture_leads_there_no_more_than_an_address_does(strange
     with pytest.raises(errors.PictureNotAllowed if vector.is_literal or vector.answers else errors.PictureError):
         await strangers.open.fetch("http://cakes.example/page")
 
-    assert {(OUTSIDE, 80)} == set(strangers.connected)
+    assert {(OUTSIDE, 80)} == set(strangers.connected_to)

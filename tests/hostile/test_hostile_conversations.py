@@ -6,7 +6,6 @@ import socket
 import ssl
 
 import conversations
-import httpcore
 import pytest
 from conversations import BROKEN, CLOSE, ENDLESS, LENGTH, PICTURE, TAKEN
 from picture_hosts import Internet, hosted
@@ -28,7 +27,6 @@ async def one_internet():
             total_seconds=10.0, max_bytes=conversations.MAX_BYTES, max_page_bytes=conversations.MAX_PAGE_BYTES
         )
         yield made
-        await made.open.close()
 
 
 @pytest.fixture
@@ -43,9 +41,9 @@ def internet(one_internet):
 
 
 @pytest.fixture
-def fetcher(internet):
+async def fetcher(internet):
     yield internet.open
-    assert [] == internet.open._transport._pool.connections
+    assert await internet.all_closed()
 
 
 @pytest.mark.parametrize("name", ENDLESS)
@@ -90,7 +88,7 @@ async def test_an_odd_answer_leads_nowhere_else(internet, fetcher, name):
 
     internet.here.answers["/a.jpg"] = and_close
     assert PICTURE == (await fetcher.fetch("http://cakes.example/a.jpg")).content
-    assert [(HERE, 80)] == internet.connected
+    assert [(HERE, 80)] == internet.connected_to
 
 
 async def test_an_answer_too_many_is_not_the_next_request_s(internet, fetcher):
@@ -126,13 +124,13 @@ async def test_an_answer_too_many_is_not_the_next_request_s(internet, fetcher):
 )
 async def test_no_redirect_leads_inside_or_astray(internet, fetcher, to):
     for status in ("301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"):
-        internet.connected.clear()
+        internet.connected_to.clear()
         internet.here.redirect("/a.jpg", to, status)
 
         with pytest.raises(errors.PictureNotAllowed):
             await fetcher.fetch("http://cakes.example/a.jpg")
 
-        assert [(HERE, 80)] == internet.connected
+        assert [(HERE, 80)] == internet.connected_to
 
 
 async def test_a_redirect_by_way_of_another_public_host_is_checked_too(internet, fetcher):
@@ -142,7 +140,7 @@ async def test_a_redirect_by_way_of_another_public_host_is_checked_too(internet,
     with pytest.raises(errors.PictureNotAllowed):
         await fetcher.fetch("http://cakes.example/a.jpg")
 
-    assert [(HERE, 80), (THERE, 80)] == internet.connected
+    assert [(HERE, 80), (THERE, 80)] == internet.connected_to
 
 
 @pytest.mark.parametrize("lead", [["/a", "/a"], ["/a", "/b", "/a"], ["/a", "/b", "/c", "/d", "/e"]])
@@ -163,7 +161,7 @@ async def test_other_redirects_are_not_followed(internet, fetcher, status):
     with pytest.raises(errors.PictureNotAllowed):
         await fetcher.fetch("http://cakes.example/a.jpg")
 
-    assert [(HERE, 80)] == internet.connected
+    assert [(HERE, 80)] == internet.connected_to
 
 
 @pytest.mark.parametrize("location", ["", None])
@@ -184,7 +182,7 @@ async def test_two_locations_are_one_address_that_is_no_host_inside(internet, fe
     with pytest.raises(errors.PictureError):
         await fetcher.fetch("http://cakes.example/a.jpg")
 
-    assert ("10.0.0.1", 80) not in internet.connected
+    assert ("10.0.0.1", 80) not in internet.connected_to
 
 
 @pytest.mark.parametrize("second", [["127.0.0.1"], ["169.254.169.254"], ["fd00:ec2::254"], [HERE, "10.0.0.1"]])
@@ -200,7 +198,7 @@ async def test_a_name_that_resolves_inside_the_second_time_is_not_followed(inter
     with pytest.raises(errors.PictureNotAllowed):
         await fetcher.fetch("http://rebind.example/a")
 
-    assert (["rebind.example"] * 2, [(HERE, 80)]) == (internet.asked, internet.connected)
+    assert (["rebind.example"] * 2, [(HERE, 80)]) == (internet.asked, internet.connected_to)
 
 
 async def test_what_was_checked_is_connected_to_and_a_name_is_asked_for_once_a_connection(internet, fetcher):
@@ -208,11 +206,11 @@ async def test_what_was_checked_is_connected_to_and_a_name_is_asked_for_once_a_c
     internet.here.answer("/a.jpg", PICTURE)
 
     assert PICTURE == (await fetcher.fetch("http://rebind.example/a.jpg")).content
-    assert (["rebind.example"], [(HERE, 80)]) == (internet.asked, internet.connected)
+    assert (["rebind.example"], [(HERE, 80)]) == (internet.asked, internet.connected_to)
 
     with pytest.raises(errors.PictureNotAllowed):
         await fetcher.fetch("http://rebind.example/a.jpg")
-    assert [(HERE, 80)] == internet.connected
+    assert [(HERE, 80)] == internet.connected_to
 
 
 @pytest.mark.parametrize("number", [socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)])
@@ -246,7 +244,7 @@ async def test_what_comes_through_tls_is_counted_as_well():
         internet = Internet()
         internet.names, internet.listening = {"cakes.example": [[HERE]]}, {(HERE, 443): host.port}
         fetcher = internet.fetcher()
-        fetcher._transport._pool._ssl_context = nameless(ssl.PROTOCOL_TLS_CLIENT)
+        fetcher._guard._tls = nameless(ssl.PROTOCOL_TLS_CLIENT)
         host.answer("/a.jpg", PICTURE)
         host.answers["/b.jpg"] = b"HTTP/1.1 100 Continue\r\n\r\n" * 100_000
 
@@ -255,16 +253,16 @@ async def test_what_comes_through_tls_is_counted_as_well():
             await fetcher.fetch("https://cakes.example/b.jpg")
 
         assert internet.received_bytes < conversations.SLACK_BYTES + 2 * conversations.READ_BYTES
-        await fetcher.close()
+        assert await internet.all_closed()
 
 
 class CancelsOnConnect(Internet):
     """The deadline strikes at the very moment at which a connection was made."""
 
-    async def connect_tcp(self, *arguments, **named) -> httpcore.AsyncNetworkStream:
-        stream = await super().connect_tcp(*arguments, **named)
+    async def connected(self, *arguments, **named):
+        connection = await super().connected(*arguments, **named)
         asyncio.current_task().cancel()
-        return stream
+        return connection
 
 
 async def test_a_fetch_that_is_cancelled_while_it_connects_leaves_no_connection_behind(internet):
@@ -275,5 +273,4 @@ async def test_a_fetch_that_is_cancelled_while_it_connects_leaves_no_connection_
     with pytest.raises(asyncio.CancelledError):
         await asyncio.create_task(fetcher.fetch("http://cakes.example/a.jpg"))
 
-    assert [] == fetcher._transport._pool.connections
-    await fetcher.close()
+    assert await cancelling.all_closed()

@@ -75,7 +75,6 @@ async def test_a_host_in_trouble_is_tried_later_and_counted(bakery, cake_jpeg, s
 
     after = await bakery.judge(row)
     at_once = await bakery.judge(row)
-    await fetcher.close()
 
     assert (State.PENDING, 1) == (after.state, after.fetch_attempts)
     assert after.first_fetch_at is not None

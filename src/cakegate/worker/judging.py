@@ -92,12 +92,10 @@ async def opened(config: settings.Settings, db: pool.Database, stack: contextlib
     children = pixels.PixelPool(config.pictures, model_inputs=inputs, size=threads)
     await children.start()
     stack.push_async_callback(children.close)
-    fetcher = fetching.Fetcher(config.fetch)
-    stack.push_async_callback(fetcher.close)
     inference = concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="inference")
     stack.callback(inference.shutdown)
     return Judges(
-        fetcher=fetcher,
+        fetcher=fetching.Fetcher(config.fetch),
         pixels=children,
         detector=loaded,
         shadow=shadow,

@@ -1,17 +1,12 @@
 """Fetch one picture: one deadline, one count of bytes, and at most a few redirects, each checked as the first was."""
 
 import asyncio
-import contextlib
-import ssl
-from collections.abc import AsyncIterator
 from typing import Final
 
-import httpcore
-import httpx
 import msgspec
 
 from cakegate import settings
-from cakegate.adapters.fetcher import expanding, hosts, metering, pages, transport
+from cakegate.adapters.fetcher import exchange, expanding, hosts, pages, sockets, transport
 from cakegate.domain import errors
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -20,7 +15,7 @@ _GONE: Final = frozenset({404, 410})
 _LATER: Final = frozenset({408, 421, 425, 429})
 #: Fetches at the same time in one process; more wait, inside their deadline.
 _AT_ONCE: Final = 64
-_READ_BYTES: Final = 64 * 1024
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,14 +33,15 @@ class _Page(msgspec.Struct, frozen=True, kw_only=True):
 class Fetcher:
     """Fetches pictures; open one a process, inside its event loop."""
 
-    def __init__(self, group: settings.Fetch, *, resolve: transport.Resolve | None = None) -> None:
+    def __init__(
+        self,
+        group: settings.Fetch,
+        *,
+        resolve: transport.Resolve | None = None,
+        network: transport.Network = sockets,
+    ) -> None:
         self._group = group
-        # Without httpx's client above it: that reads `Location` also where it is not to follow (and raises on its own
-        # terms), keeps cookies, looks into the environment, and has nothing else that is wanted here.
-        self._transport = transport.GuardedTransport(
-            transport.GuardedBackend(group.allow, resolve=resolve or transport.SystemResolver()),
-            tls=ssl.create_default_context(),
-        )
+        self._guard = transport.Guard(group.allow, resolve=resolve or transport.SystemResolver(), network=network)
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._headers = {
             "User-Agent": group.user_agent,
@@ -54,10 +50,6 @@ class Fetcher:
             "Accept-Encoding": "identity",
             "Connection": "close",
         }
-
-    async def close(self) -> None:
-        """Let go of connections."""
-        await self._transport.aclose()
 
     async def fetch(self, url: str) -> Fetched:
         """A picture's bytes. A page's own picture is followed once, over http too where the page says so.
@@ -79,10 +71,6 @@ class Fetcher:
                 return found
         except TimeoutError as error:
             raise errors.PictureUnreachable(f"not within {self._group.total_seconds:g} s") from error
-        except (httpx.HTTPError, httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
-            raise errors.PictureUnreachable(f"{type(error).__name__}: {error}") from error
-        finally:
-            await self._transport.close_orphans()
 
     async def _picture_of(self, page: _Page) -> Fetched:
         address = pages.picture_of(page.content, url=page.url)
@@ -96,54 +84,40 @@ class Fetcher:
     async def _follow(self, address: str) -> Fetched | _Page:
         url = hosts.checked(address)
         for _ in range(1 + self._group.max_redirects):
-            async with self._answer(url) as response:
-                if response.status_code not in _REDIRECTS:
-                    _check_status(response)
-                    return await self._received(response)
-                location = response.headers.get("location")
+            stream = await self._guard.connect(
+                url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme], secure=url.scheme == "https"
+            )
+            async with exchange.asked(url, stream, self._headers) as answer:
+                if answer.status not in _REDIRECTS:
+                    _check_status(answer.status)
+                    return await self._received(answer)
+                location = answer.header(b"location")
             url = hosts.redirected(url, location)
         raise errors.PictureNotAllowed(f"more than {self._group.max_redirects} redirects")
 
-    @contextlib.asynccontextmanager
-    async def _answer(self, url: httpx.URL) -> AsyncIterator[httpx.Response]:
-        seconds = self._group.total_seconds
-        timeouts = {"connect": seconds, "read": seconds, "write": seconds, "pool": seconds}
-        request = httpx.Request("GET", url, headers=self._headers, extensions={"timeout": timeouts})
-        response = await self._transport.handle_async_request(request)
-        response.request = request
-        try:
-            yield response
-        finally:
-            await response.aclose()
-
-    async def _received(self, response: httpx.Response) -> Fetched | _Page:
+    async def _received(self, answer: exchange.Answer) -> Fetched | _Page:
         most = self._group.max_bytes
-        declared = response.headers.get("content-length", "")
+        declared = answer.header(b"content-length")
         # Longer than any number of bytes: `int` itself refuses some thousand digits.
         if declared.isdecimal() and (len(declared) > len(str(most)) or int(declared) > most):
             raise errors.PictureTooLarge(f"its host says {declared[:40]} bytes")
-        said = response.headers.get("content-type", "").lower().startswith(("text/html", "application/xhtml"))
-        expander = expanding.Expander(response.headers.get("content-encoding", ""))
+        said = answer.header(b"content-type").lower().startswith(("text/html", "application/xhtml"))
+        expander = expanding.Expander(answer.header(b"content-encoding"))
         content = bytearray()
-        meter = response.extensions["network_stream"]
-        assert isinstance(meter, metering.MeteredStream)
-        meter.begin()
-        async for piece in response.aiter_raw(_READ_BYTES):
-            meter.allow(response.num_bytes_downloaded)
+        while (piece := await answer.piece()) is not None:
             content += expander.feed(piece, most=most - len(content))
             if len(content) > self._group.max_page_bytes and pages.looks_like_html(bytes(content[:4096]), said=said):
-                return _Page(content=bytes(content[: self._group.max_page_bytes]), url=str(response.url))
+                return _Page(content=bytes(content[: self._group.max_page_bytes]), url=str(answer.url))
             # Compressed bytes count too: they may go on for ever and expand to nothing.
-            if max(len(content), response.num_bytes_downloaded) > most:
+            if max(len(content), answer.received_bytes) > most:
                 raise errors.PictureTooLarge(f"more than {most} bytes")
         expander.finish()
         if pages.looks_like_html(bytes(content[:4096]), said=said):
-            return _Page(content=bytes(content), url=str(response.url))
-        return Fetched(content=bytes(content), url=str(response.url))
+            return _Page(content=bytes(content), url=str(answer.url))
+        return Fetched(content=bytes(content), url=str(answer.url))
 
 
-def _check_status(response: httpx.Response) -> None:
-    status = response.status_code
+def _check_status(status: int) -> None:
     if status in _GONE:
         raise errors.PictureGone(f"its host answers {status}")
     if status in _LATER or status >= 500:  # noqa: PLR2004

@@ -1,8 +1,7 @@
 """Connecting, checked: names are resolved here, every answer is looked at, and the connection goes to what was checked.
 
 A check before the connection would be worth nothing: a name's server may answer differently the second time (DNS
-rebinding). So this is the network backend below httpx itself: there is no way around it, redirect or not. No connection
-is used twice: what a host sends behind its answer would be taken for the answer to the next request (httpcore 1.0.9).
+rebinding). There is no other way to a connection, redirect or not.
 """
 
 import asyncio
@@ -12,12 +11,9 @@ import socket
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final
+from typing import Final, Protocol
 
-import httpcore
-import httpx
-
-from cakegate.adapters.fetcher import addresses, metering
+from cakegate.adapters.fetcher import addresses, sockets
 from cakegate.domain import errors
 
 #: Ports that a stranger may name.
@@ -75,37 +71,43 @@ class SystemResolver:
         return await answer
 
 
-class GuardedBackend(httpcore.AsyncNetworkBackend):
+class Network(Protocol):
+    """Whoever makes connections: `sockets`, or what stands in for the internet in tests."""
+
+    async def connected(self, address: str, port: int, *, seconds: float) -> socket.socket:
+        """See `sockets.connected`."""
+
+    async def opened(self, connection: socket.socket, *, tls: ssl.SSLContext | None, name: str) -> sockets.Stream:
+        """See `sockets.opened`."""
+
+
+class Guard:
     """Connects to public addresses on ports 80 and 443, and to the `allow`ed `host:port` entries; to nothing else."""
 
-    def __init__(self, allow: Iterable[str], *, resolve: Resolve) -> None:
+    def __init__(self, allow: Iterable[str], *, resolve: Resolve, network: Network = sockets) -> None:
         self._allow = frozenset(entry.lower() for entry in allow)
         self._resolve = resolve
-        self._backend = httpcore.AnyIOBackend()
+        self._network = network
+        self._tls = ssl.create_default_context()
+        self._tls.set_alpn_protocols(["http/1.1"])
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
-        local_address: str | None = None,
-        socket_options: Any = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Resolve, check, connect. Raises `PictureNotAllowed`, and httpcore's own errors.
+    async def connect(self, host: str, port: int, *, secure: bool) -> sockets.Stream:
+        """Resolve, check, connect.
 
-        The stream is a `metering.MeteredStream`.
+        Raises:
+            PictureNotAllowed: it is no public address, and not allowed besides.
+            PictureUnreachable: no name, no connection, no TLS.
         """
         last: Exception | None = None
-        seconds = _ATTEMPT_SECONDS if timeout is None else min(timeout, _ATTEMPT_SECONDS)
         for address in (await self._targets(host, port))[:_ATTEMPTS]:
             try:
-                stream = await self._backend.connect_tcp(
-                    address, port, timeout=seconds, local_address=local_address, socket_options=socket_options
-                )
-                return metering.MeteredStream(stream)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                connection = await self._network.connected(address, port, seconds=_ATTEMPT_SECONDS)
+            except OSError as error:
                 last = error
-        raise last or httpcore.ConnectError(f"{host} has no address")
+                continue
+            return await self._network.opened(connection, tls=self._tls if secure else None, name=host)
+        why = f"{type(last).__name__}: {last}" if last else "it has no address"
+        raise errors.PictureUnreachable(f"{host} cannot be connected to: {why}") from last
 
     async def _targets(self, host: str, port: int) -> list[str]:
         allowed = self._allows(host, port)
@@ -120,7 +122,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                 # The same answer as for a name of the inside, and as soon: or else a stranger could ask which names
                 # the resolver here knows.
                 raise errors.PictureNotAllowed(f"{host} has no address: {error}") from error
-            raise httpcore.ConnectError(f"{host} cannot be resolved: {error}") from error
+            raise errors.PictureUnreachable(f"{host} cannot be resolved: {error}") from error
         if not allowed:
             for text in found:
                 # One private address among public ones is enough: which one is tried is the client's luck.
@@ -131,14 +133,6 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     def _allows(self, host: str, port: int) -> bool:
         name = f"[{host}]" if ":" in host else host
         return f"{name.lower()}:{port}" in self._allow
-
-    async def connect_unix_socket(self, *_arguments: Any, **_named: Any) -> httpcore.AsyncNetworkStream:
-        """Never. Raises `PictureNotAllowed`."""
-        raise errors.PictureNotAllowed("a unix socket")
-
-    async def sleep(self, seconds: float) -> None:
-        """As the backend below."""
-        await self._backend.sleep(seconds)
 
 
 def _is_literal(host: str) -> bool:
@@ -154,38 +148,3 @@ def _refusal(text: str) -> str | None:
         return addresses.refusal(ipaddress.ip_address(text))
     except ValueError:
         return f"{text!r} is no address"
-
-
-class GuardedTransport(httpx.AsyncHTTPTransport):
-    """httpx's transport over the guarded backend: no proxies, no unix sockets, HTTP/1.1, a connection each."""
-
-    def __init__(self, backend: GuardedBackend, *, tls: ssl.SSLContext) -> None:
-        super().__init__(verify=tls, trust_env=False)
-        # httpx has no parameter for the backend; the pool that it made is replaced before it is ever used.
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls,
-            # No cap here: the client has one, and what a request that is cancelled leaves behind would count.
-            max_connections=None,
-            max_keepalive_connections=0,
-            http1=True,
-            http2=False,
-            network_backend=backend,
-        )
-
-    async def close_orphans(self) -> None:
-        """Close connections that no request uses and none ever will.
-
-        A request that is cancelled right after its connection was made leaves it in the pool, open and neither idle nor
-        closed, for ever (httpcore 1.0.9). A host that answers just before our deadline could make us collect them.
-        """
-        pool = self._pool
-        used = {id(request.connection) for request in pool._requests}  # noqa: SLF001 - the pool has no name for it
-        orphans = [
-            connection
-            for connection in pool.connections
-            if id(connection) not in used and not connection.is_idle() and not connection.is_closed()
-        ]
-        for connection in orphans:
-            pool._connections.remove(connection)  # noqa: SLF001
-        for connection in orphans:
-            await connection.aclose()
