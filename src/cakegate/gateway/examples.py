@@ -50,7 +50,7 @@ _EXTENSIONS: Final[dict[str, dict[str, Any]]] = {
             **_VERDICT,
             "score": 0.0312,
             "decision": "reject",
-            "labels": [{"name": "cake", "score": 0.0312}, {"name": "ice_cream", "score": 0.8841}],
+            "labels": [{"name": "cake", "score": 0.0312}, {"name": "ice cream", "score": 0.8841}],
         },
         "submission": _PATH,
     },

@@ -64,7 +64,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class Label(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One thing that a picture may show."""
 
-    name: Annotated[str, Meta(examples=["cake", "ice_cream"])]
+    name: Annotated[str, Meta(examples=["cake", "ice cream"])]
     score: Annotated[float, Meta(ge=0, le=1, description="How likely the model thinks it.")]
 
 
