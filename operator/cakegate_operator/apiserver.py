@@ -4,11 +4,12 @@ The service account's token is read again every minute by the client's configura
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Final, cast
 from urllib.parse import quote
 
 import aiohttp
+import msgspec
 from kubernetes.aio import client, config
 from kubernetes.aio.dynamic import DynamicClient
 from kubernetes.aio.dynamic import exceptions as answers
@@ -18,6 +19,9 @@ from cakegate_operator.cluster import Conflict, Denied, Refused, Unreachable
 from cakegate_operator.kinds import Kind, Object, kind_of
 
 _PAGE: Final = 500
+#: The client's own limit of a request is five minutes.
+_WATCH_SECONDS: Final = 240
+_METADATA_ALONE: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _NOT_FOUND: Final = 404
 _SAYS_NOTHING: Final = frozenset({401, 408, 410, 429})
 """No word about the object: a token that is being rotated, a list that must begin anew, a server under load."""
@@ -74,6 +78,40 @@ class ApiServer:
             more = page["metadata"].get("continue")
             if not more:
                 return found
+
+    async def watch(self, kind: Kind, namespace: str, label: str, *, since: str | None) -> AsyncGenerator[Object]:
+        """Events of the metadata of objects that have a label, as they come, for some minutes; then it ends.
+
+        Without `since`, a resourceVersion, it begins with all that is there. Close it where it is left early.
+        """
+        metrics.API_REQUESTS.labels("watch", kind.kind).inc()
+        asked = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(_WATCH_SECONDS)}
+        if since:
+            asked["resourceVersion"] = since
+        answer: aiohttp.ClientResponse | None = None
+        try:
+            answer = await self._client.request(
+                "GET",
+                _path(kind, namespace),
+                serialize=False,
+                label_selector=label,
+                query_params=list(asked.items()),
+                header_params={"Accept": _METADATA_ALONE},
+            )
+            rest = b""
+            async for some in answer.content.iter_any():
+                *whole, rest = (rest + some).split(b"\n")
+                for line in whole:
+                    yield msgspec.json.decode(line)
+        except answers.DynamicApiError as error:
+            raise _translated(error) from error
+        except TimeoutError as error:
+            raise Unreachable("a watch that should have ended did not") from error
+        except (OSError, aiohttp.ClientError, msgspec.DecodeError) as error:
+            raise Unreachable(str(error) or type(error).__name__) from error
+        finally:
+            if answer is not None:
+                answer.close()
 
     async def apply(self, body: Object, *, manager: str, force: bool) -> Object:
         """Server-side apply."""

@@ -39,6 +39,7 @@ SERVICE: Final = Kind("v1", "Service", "services")
 AUTOSCALER: Final = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 SCALED_OBJECT: Final = Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects", inputs.KEDA)
 CLUSTER: Final = Kind("postgresql.cnpg.io/v1", "Cluster", "clusters", inputs.CLOUD_NATIVE_PG)
+DISRUPTION_BUDGET: Final = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 NETWORK_POLICY: Final = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 INGRESS: Final = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
 HTTP_ROUTE: Final = Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes", inputs.HTTP_ROUTE)
@@ -53,7 +54,7 @@ CHILDREN: Final = (
     STATEFUL_SET,
     JOB,
     Kind("batch/v1", "CronJob", "cronjobs"),
-    Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+    DISRUPTION_BUDGET,
     AUTOSCALER,
     NETWORK_POLICY,
     INGRESS,

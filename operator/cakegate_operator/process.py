@@ -6,6 +6,7 @@ any more would all be worse than a restart.
 
 import asyncio
 import contextlib
+import copy
 import logging
 import signal
 import sys
@@ -21,7 +22,7 @@ from kubernetes.aio import client
 import cakegate
 from cakegate import settings as data_plane
 from cakegate.adapters import logs
-from cakegate_operator import apiserver, environment, health, kinds, main, metrics
+from cakegate_operator import apiserver, environment, health, kinds, main, metrics, watching
 from cakegate_operator.cluster import ClusterError
 from cakegate_operator.election import Election, LeaseLost
 from cakegate_operator.loop import Loop
@@ -100,6 +101,7 @@ async def operate(group: asyncio.TaskGroup, api: client.ApiClient, chosen: envir
         await election.won()
         group.create_task(election.kept(), name="lease")
         group.create_task(_seek(cluster, loop, chosen), name="bakeries")
+        group.create_task(_listen(api.configuration, loop, chosen), name="children")
         await watch(chosen, loop, api.configuration)
 
 
@@ -112,6 +114,14 @@ async def _closing(loop: Loop, probes: Probes, election: Election) -> AsyncItera
         await loop.close()
         await probes.close()
         await election.release()
+
+
+async def _listen(configuration: client.Configuration, loop: Loop, chosen: environment.Environment) -> None:
+    """Watch children for ever, on connections of their own: watches of many namespaces must not take all others'."""
+    unlimited = copy.copy(configuration)
+    unlimited.connection_pool_maxsize = 0
+    async with client.ApiClient(unlimited) as api:
+        await watching.children(apiserver.ApiServer(api), chosen.namespaces, loop.wake)
 
 
 async def _seek(cluster: apiserver.ApiServer, loop: Loop, chosen: environment.Environment) -> None:
@@ -130,7 +140,7 @@ async def _seek(cluster: apiserver.ApiServer, loop: Loop, chosen: environment.En
 
 
 async def watch(chosen: environment.Environment, loop: Loop, configuration: client.Configuration) -> None:
-    """Let kopf watch; returns only by an error, for a watch that ends must end the process."""
+    """Let kopf watch bakeries; returns only by an error, for a watch that ends must end the process."""
     handled = kopf.OperatorSettings()
     handled.posting.enabled = False
     handled.watching.server_timeout = 300

@@ -1,6 +1,7 @@
 """The whole process on a real API server, as its own service account: election, watches, passes, health, metrics."""
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ from api_client import bakery
 from api_server import free_port
 from test_whole_reconcile import reconciler
 
-from cakegate_operator import environment, kinds, process
+from cakegate_operator import environment, kinds, names, process
 from cakegate_operator.apiserver import ApiServer
 from cakegate_operator.election import Election, LeaseLost
 
@@ -140,6 +141,31 @@ async def test_a_child_that_is_removed_comes_back_by_its_event(server, admin, ac
             return found and found["metadata"]["uid"] != first["metadata"]["uid"]
 
         assert await until(again, seconds=10)
+
+
+async def test_of_children_alone_metadata_alone_are_watched(admin, namespace):
+    await admin.create({"apiVersion": "v1", "kind": "Service", **_service(namespace, "foreign", {})})
+    await admin.create({"apiVersion": "v1", "kind": "Service", **_service(namespace, "ours", {names.BAKERY: "demo"})})
+    cluster, heard = ApiServer(admin.api), []
+    async with contextlib.aclosing(cluster.watch(kinds.SERVICE, namespace, names.BAKERY, since=None)) as events:
+        async for event in events:
+            if event["type"] == "BOOKMARK":
+                continue
+            heard.append((event["type"], event["object"]["metadata"]["name"], "spec" in event["object"]))
+            if len(heard) == 1:
+                change = {"metadata": {"labels": {"x": "y"}}}
+                for name in ("foreign", "ours"):
+                    await admin.merge(kinds.SERVICE, namespace, name, change)
+                continue
+            break
+    assert [("ADDED", "ours", False), ("MODIFIED", "ours", False)] == heard
+
+
+def _service(namespace, name, labels):
+    return {
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {"ports": [{"port": 80}]},
+    }
 
 
 async def test_the_verb_status_reads_a_real_one(server, admin, account, namespace):
