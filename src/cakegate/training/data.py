@@ -6,22 +6,23 @@ matter: pictures of one shop share light, plates and backgrounds, so whole shops
 
 import csv
 import hashlib
-import io
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from cakegate.adapters.pixels import preparing
+from cakegate.adapters.pixels import decoding, preparing
 from cakegate.domain import errors, verdicts
 from cakegate.training.config import Config
 
 LABELS = {"not_cake": 0, "cake": 1}
-#: What Pillow raises on files that are no pictures, or broken or monstrous ones.
-UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+#: Files that are no pictures, or broken or monstrous ones.
+UNREADABLE = (decoding.NotAnImageError, decoding.TooLargeError)
+#: A user's own pictures may be larger than what a worker takes from strangers by default.
+_MOST_PIXELS = 200_000_000
 #: With fewer sources than this, a quarter of them is a matter of chance: pictures are held out instead.
 _SOURCES_FEWEST = 12
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
@@ -139,9 +140,8 @@ class Pictures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decode(content: bytes) -> Image.Image:
-    """The upright RGB picture. Raises one of `UNREADABLE`."""
-    with Image.open(io.BytesIO(content)) as image:
-        return preparing.flatten(ImageOps.exif_transpose(image))
+    """The upright RGB picture, as a worker's child decodes it. Raises one of `UNREADABLE`."""
+    return decoding.decode(content, max_pixels=_MOST_PIXELS).image
 
 
 def difference_hashes(image: Image.Image) -> tuple[int, int]:
@@ -274,8 +274,10 @@ def _held_of_any(pictures: Pictures, *, share: float) -> tuple[np.ndarray, str]:
 
 def _without_near_copies(pictures: Pictures, candidates: np.ndarray, against: np.ndarray, *, bits: int) -> np.ndarray:
     known = np.concatenate([pictures.hashes[against], pictures.mirrored_hashes[against]])
-    distances = [
-        int(np.bitwise_count(known ^ pictures.hashes[candidate]).min()) if len(known) else 65
-        for candidate in candidates
-    ]
-    return candidates[np.array(distances, dtype=np.int64) > bits]
+    originals = [not near(known, pictures.hashes[candidate], bits=bits) for candidate in candidates]
+    return np.asarray(candidates[np.array(originals, dtype=bool)])
+
+
+def near(known: np.ndarray, candidate: int | np.uint64, *, bits: int) -> bool:
+    """Whether any of the `known` hashes (n,) differs from a candidate's by at most so many bits."""
+    return bool(len(known)) and int(np.bitwise_count(known ^ np.uint64(candidate)).min()) <= bits
