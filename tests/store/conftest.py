@@ -41,8 +41,9 @@ class Put:
     async def judged(self, score: float, **settled):
         held = await self.judging()
         verdict = verdicts.Verdict(
-            score=score, decision=verdicts.decide(score, THRESHOLDS), thresholds=THRESHOLDS, model=MODEL
-        )
+            score=score, decision=verdicts.decide(score, THRESHOLDS), thresholds=THRESHOLDS, model=MODEL,
+            labels=[verdicts.Label(name="cake", score=score), verdicts.Label(name="other cake", score=0.25)],
+        )  # fmt: skip
         return await judging.settle_verdict(
             self.db, held, verdict=verdict, picture=PICTURE, actor="worker-1", timings={"infer": 2.5}, **settled
         )

@@ -7,8 +7,9 @@ import pytest
 from store_shapes import PACE, PICTURE, THRESHOLDS
 
 from cakegate.adapters.store import breaker, creating, deletions, judging, reviewing, submissions
-from cakegate.domain import errors
+from cakegate.domain import errors, verdicts
 from cakegate.domain.submissions import Reason, State
+from cakegate.domain.verdicts import Decision
 
 
 async def claim(db, row, holder="worker-1"):
@@ -33,6 +34,16 @@ async def test_a_verdict_decides_the_state_and_is_kept(db, put, score, state, re
     assert (state, reason) == (row.state, row.reason)
     assert (score, THRESHOLDS, PICTURE) == (row.verdict.score, row.verdict.thresholds, row.picture)
     assert {"infer": 2.5} == row.timings
+
+
+async def test_what_a_verdict_says_is_kept_whatever_follows_from_it(db, put):
+    flawed = verdicts.Outcome(decision=Decision.REVIEW, flaw=verdicts.Flaw.TOO_SMALL, detail="shorter side 48 px")
+
+    row = await submissions.get(db, (await put.judged(0.9, outcome=flawed)).id)
+
+    assert (State.REVIEW, Reason.TOO_SMALL, "shorter side 48 px") == (row.state, row.reason, row.detail)
+    assert (0.9, Decision.ACCEPT) == (row.verdict.score, row.verdict.decision)
+    assert [("cake", 0.9), ("other cake", 0.25)] == [(each.name, each.score) for each in row.verdict.labels]
 
 
 async def test_a_worker_that_lost_its_lease_writes_nothing(db, put):

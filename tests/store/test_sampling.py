@@ -3,10 +3,10 @@
 import uuid
 
 import pytest
-from store_shapes import MODEL
+from store_shapes import MODEL, PICTURE, THRESHOLDS
 
-from cakegate.adapters.store import sampling, submissions
-from cakegate.domain import errors
+from cakegate.adapters.store import judging, sampling, submissions
+from cakegate.domain import errors, verdicts
 from cakegate.domain.verdicts import Opinion
 
 
@@ -51,6 +51,20 @@ async def test_what_is_not_accepted_is_never_a_sample(db, put, score):
     await put.judged(score, sampled=True)
 
     assert [] == await sampling.listing(db)
+
+
+async def test_a_worker_that_lost_its_lease_samples_nothing(db, put):
+    held = await put.judging()
+    await judging.release(db, held, wait_seconds=0, detail=None, actor="worker-1")
+    verdict = verdicts.Verdict(score=0.9, decision=verdicts.Decision.ACCEPT, thresholds=THRESHOLDS, model=MODEL)
+
+    with pytest.raises(errors.LeaseLost):
+        await judging.settle_verdict(
+            db, held, verdict=verdict, picture=PICTURE, actor="worker-1", timings={}, sampled=True
+        )
+
+    assert [] == await sampling.listing(db)
+    assert [] == await db.fetch("SELECT id FROM verdicts")
 
 
 async def test_the_last_word_counts(db, put):
