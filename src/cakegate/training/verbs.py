@@ -73,7 +73,7 @@ def train(
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--pack", type=click.Path(path_type=Path), default=None, help="Model pack; default: the starter pack.")
 @click.option("--held-out", "held_out_only", is_flag=True,
-              help="Only pictures of sources that the card says were held out, without near-copies of others.")  # fmt: skip
+              help="Only the sources that the card says were held out, without near-copies of others.")  # fmt: skip
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write an HTML report to this file.")
 @click.option("--worst", type=click.Path(dir_okay=False, path_type=Path),
               help="Write the worst mistakes as one picture to this file (.png or .jpg).")  # fmt: skip
