@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 import structlog
 
-from cakegate_operator import build, conditions, kinds, names, observing, reasons, reporting
+from cakegate_operator import bridging, build, conditions, kinds, names, observing, reasons, reporting
 from cakegate_operator.applying import Applying, is_predecessors, job_of
 from cakegate_operator.build import autoscaling, credentials, statefulsets
 from cakegate_operator.cluster import Cluster, Denied, Refused
@@ -132,7 +132,10 @@ class Reconciler:
         """What is waited for; None where all stages were gone through."""
         if applying.leaving:
             return Problem(reason=reasons.NOT_CREATED, message=f"{applying.leaving[0]} is being deleted")
-        if not await applying.apply(_foundation(desired, outcome, applying)):
+        foundation = bridging.foundation(
+            desired[build.FOUNDATION], desired[build.PROCESSES], seen, unresolved=bool(outcome.missing)
+        )
+        if not await applying.apply(foundation):
             return Problem(reason=reasons.APPLY_REFUSED, message="what pods stand on could not be made")
         if outcome.missing:
             return outcome.missing[0]
@@ -164,15 +167,6 @@ def _desired(given: Inputs, seen: Seen) -> Desired:
     if url is not None and credentials.is_redis(url):
         desired[build.FOUNDATION] = [*desired[build.FOUNDATION], autoscaling.redis_parts(given, url.decode().strip())]
     return desired
-
-
-def _foundation(desired: Desired, outcome: Outcome, applying: Applying) -> list[Object]:
-    """What pods stand on. Policies stay while a reference is missing: where it led, running pods still go."""
-    return [
-        body
-        for body in desired[build.FOUNDATION]
-        if not outcome.missing or body["kind"] != kinds.NETWORK_POLICY.kind or key_of(body) not in applying.children
-    ]
 
 
 def _by_key(desired: Desired) -> dict[Key, Object]:

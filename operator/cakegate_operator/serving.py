@@ -90,6 +90,13 @@ def _is_seen(deployment: Object) -> bool:
     return seen >= generation
 
 
+def is_replaced(deployment: Object) -> bool:
+    """Whether no pod of an older template is left, as far as the cluster counts those that are ending."""
+    status = deployment.get("status") or {}
+    ending = status.get("terminatingReplicas", 0)
+    return _is_seen(deployment) and not ending and status.get("replicas", 0) == status.get("updatedReplicas", 0)
+
+
 def _rolled(deployment: Object) -> bool:
     wanted = dig(deployment, "spec", "replicas", default=1)
     counts = ("updatedReplicas", "availableReplicas", "replicas")

@@ -70,6 +70,36 @@ async def test_a_secret_that_vanishes_closes_no_way_that_running_pods_use():
     assert before == world.cluster.shown("NetworkPolicy", "demo-gateway")["spec"]
 
 
+async def test_running_pods_keep_their_way_until_those_of_another_server_are_ready():
+    world = await _external(b"rediss://10.0.0.6:6390").converge()
+    moved = _secret("urls", redis=b"rediss://10.0.0.7:6391", postgres=b"postgresql://u:p@10.0.0.5:6543/c")
+    world.cluster.edit("Secret", "urls", lambda body: body.update(data=moved["data"]))
+    await world.once()
+    assert {"10.0.0.5/32", "10.0.0.6/32", "10.0.0.7/32"} == _ways(world)
+    # No pod of theirs has become ready since.
+    world.cluster.writes.clear()
+    await world.once()
+    await world.once()
+    assert {"10.0.0.5/32", "10.0.0.6/32", "10.0.0.7/32"} == _ways(world)
+    assert {"NetworkPolicy"}.isdisjoint({kind for _, kind, _ in world.cluster.writes})
+    await world.converge()
+    assert {"10.0.0.5/32", "10.0.0.7/32"} == _ways(world)
+
+
+async def test_a_range_that_is_closed_is_closed_at_once_also_for_pods_that_are_to_be_replaced():
+    world = await _external(b"rediss://10.0.0.6:6390").converge()
+    closed = {"networkPolicy": {"clusterCIDRs": ["0.0.0.0/0", "::/0"]}, "worker": {"threads": 2}}
+    world.cluster.edit("CakeBakery", "demo", lambda body: body["spec"].update(closed))
+    await world.once()
+    assert {"10.0.0.5/32", "10.0.0.6/32"} == _ways(world, "worker")
+
+
+def _ways(world, component="gateway"):
+    policy = world.cluster.shown("NetworkPolicy", f"demo-{component}")
+    peers = [peer for rule in policy["spec"]["egress"] for peer in rule.get("to", [])]
+    return {peer["ipBlock"]["cidr"] for peer in peers if "ipBlock" in peer}
+
+
 async def test_a_denied_list_is_said_of_the_resource_as_it_is_now_and_measured(world):
     await world.bakery().converge()
     world.cluster.edit("CakeBakery", "demo", lambda body: body["spec"].update({"writer": {"replicas": 2}}))
