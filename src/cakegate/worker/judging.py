@@ -80,8 +80,17 @@ def _loaded(group: settings.Detector, source: packs.Source, *, role: verdicts.Ro
 def _folder(group: settings.Detector, source: packs.Source) -> contextlib.AbstractContextManager[Path]:
     if not source.is_remote:
         return contextlib.nullcontext(Path(source.place))
-    cache = Path(group.cache_folder) if group.cache_folder else Path.home() / _CACHE
-    return archives.opened(source.place, sha256=source.archive_sha256, files=detector.FILES, cache=cache)
+    return archives.opened(source.place, sha256=source.archive_sha256, files=detector.FILES, cache=_cache(group))
+
+
+def _cache(group: settings.Detector) -> Path | None:
+    if group.cache_folder:
+        return Path(group.cache_folder)
+    try:
+        return Path.home() / _CACHE
+    except RuntimeError:
+        # A user whom the machine does not know, as a container may run as: fetched at each start.
+        return None
 
 
 async def opened(config: settings.Settings, db: pool.Database, stack: contextlib.AsyncExitStack) -> Judges:

@@ -38,13 +38,19 @@ async def pairs(db: pool.Database, *, since: datetime, batch: int = 2000) -> Asy
     Read in batches, each a statement of its own. Raises `DatabaseUnavailable`.
     """
     at, last = since, 0
+    models: dict[tuple[str, str, str], verdicts.Model] = {}
+
+    def model(name: str, version: str, sha256: str) -> verdicts.Model:
+        """One object for each: there may be hundreds of thousands of pairs."""
+        return models.setdefault((name, version, sha256), verdicts.Model(name=name, version=version, sha256=sha256))
+
     while True:
         found = await db.fetch(_PAIRS, {"at": at, "last": last, "batch": batch})
         for row in found:
             yield comparisons.Pair(
                 submission_id=row["submission_id"],
-                primary=verdicts.Model(name=row["p_name"], version=row["p_version"], sha256=row["p_sha256"]),
-                shadow=verdicts.Model(name=row["h_name"], version=row["h_version"], sha256=row["h_sha256"]),
+                primary=model(row["p_name"], row["p_version"], row["p_sha256"]),
+                shadow=model(row["h_name"], row["h_version"], row["h_sha256"]),
                 primary_score=row["p_score"],
                 shadow_score=row["h_score"],
                 primary_decision=verdicts.Decision(row["p_decision"]),
