@@ -31,6 +31,15 @@ async def test_the_same_insert_twice_is_one_submission(db, put):
     assert 1 == await submissions.count_waiting(db, cap=10)
 
 
+async def test_a_reason_that_only_a_newer_release_knows_is_left_out(db, put):
+    row = await put.judged(0.5)
+    await db.execute("UPDATE submissions SET reason = 'too-beautiful' WHERE id = %(id)s", {"id": row.id})
+
+    found = await submissions.get(db, row.id)
+
+    assert (State.REVIEW, None) == (found.state, found.reason)
+
+
 async def test_an_unknown_id_is_not_found(db):
     with pytest.raises(errors.SubmissionNotFound):
         await submissions.get(db, uuid.uuid4())

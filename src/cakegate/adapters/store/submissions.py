@@ -58,7 +58,7 @@ def from_row(row: DictRow) -> submissions.Submission:
     return submissions.Submission(
         id=submissions.SubmissionId(row["id"]),
         state=State(row["state"]),
-        reason=submissions.Reason(row["reason"]) if row["reason"] else None,
+        reason=_reason(row["reason"]),
         detail=row["detail"],
         draft=cakes.CakeDraft(
             name=row["name"], comment=row["comment"], image_url=row["image_url"], yum_factor=row["yum_factor"]
@@ -74,6 +74,14 @@ _COPIED: Final = (
     "created_at", "updated_at", "request_id", "traceparent", "fetch_attempts", "first_fetch_at", "decoder_deaths",
     "create_attempts", "next_attempt_at", "renditions_at", "marker", "upstream_id", "cake", "deleted_at", "timings",
 )  # fmt: skip
+
+
+def _reason(found: str | None) -> submissions.Reason | None:
+    """None also for a reason that only a newer release knows: in a rollout, or after one was taken back, both read."""
+    return submissions.Reason(found) if found in _REASONS else None
+
+
+_REASONS: Final = frozenset(reason.value for reason in submissions.Reason)
 
 
 def _picture(row: DictRow) -> submissions.Picture | None:
