@@ -505,9 +505,11 @@ class Monitoring(Part, frozen=True, kw_only=True):
     )
 
 
-#: Private and special ranges (RFC 1918, 6598, 3927, 4193, 4291): what a cluster's pods, services and nodes are made of.
+#: Private and special ranges (RFC 1918, 6598, 3927, 6890, 2544, 1112, 4193, 4291): what a cluster's pods, services and
+#: nodes are made of, where clouds have their metadata, and the one public address of a cloud's host agent.
 PRIVATE_CIDRS: Final = (
-    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10",
+    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "192.0.0.0/24",
+    "198.18.0.0/15", "240.0.0.0/4", "168.63.129.16/32", "fc00::/7", "fe80::/10",
 )  # fmt: skip
 
 

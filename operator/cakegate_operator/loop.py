@@ -20,6 +20,9 @@ _log = structlog.get_logger("cakegate.operator")
 _JITTER: Final = 0.2
 #: What is held is looked at more often: a Secret that somebody makes is no event that we see.
 _HELD_SECONDS: Final = 10.0
+#: Passes after which what is still held is looked at half as often: a right that is missing holds all bakeries at once,
+#: and would have them ask the API server every ten seconds for days.
+_HELD_PASSES: Final = 12
 #: Events of one change come in flocks.
 _GATHER_SECONDS: Final = 0.05
 _FIRST_PAUSE_SECONDS: Final = 1.0
@@ -63,26 +66,27 @@ class Loop:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow(self, key: tuple[str, str]) -> None:
-        event, failures = self._wakes[key], 0
+        event, failures, held = self._wakes[key], 0, 0
         while True:
             event.clear()
             ended = await self._pass(key)
             failures = 0 if ended else failures + 1
+            held = held + 1 if ended is Ended.HELD else 0
             if ended is Ended.GONE and not event.is_set():
                 self._drop(key)
                 return
-            await self._pause(event, ended, failures)
+            await self._pause(event, ended, failures, held)
 
     def _drop(self, key: tuple[str, str]) -> None:
         del self._tasks[key], self._wakes[key]
         metrics.BAKERIES.set(len(self._tasks))
 
-    async def _pause(self, event: asyncio.Event, ended: Ended | None, failures: int) -> None:
+    async def _pause(self, event: asyncio.Event, ended: Ended | None, failures: int, held: int) -> None:
         if ended is None:
             # An event does not shorten it: an API server that is down gets no more questions for being talked about.
             await asyncio.sleep(_jittered(min(_FIRST_PAUSE_SECONDS * 2 ** (failures - 1), _LONGEST_PAUSE_SECONDS)))
             return
-        seconds = min(_HELD_SECONDS, self._resync_seconds) if ended is Ended.HELD else self._resync_seconds
+        seconds = held_seconds(held, self._resync_seconds) if held else self._resync_seconds
         try:
             await asyncio.wait_for(event.wait(), _jittered(seconds))
         except TimeoutError:
@@ -110,6 +114,11 @@ class Loop:
         metrics.RECONCILES.labels(ended.value).inc()
         _log.debug("reconcile.ended", outcome=ended.value)
         return ended
+
+
+def held_seconds(passes: int, resync_seconds: float) -> float:
+    """How long to wait after so many passes in a row that something held."""
+    return min(_HELD_SECONDS * 2.0 ** min(passes // _HELD_PASSES, 10), resync_seconds)
 
 
 def _count(error: Exception) -> None:
