@@ -185,13 +185,33 @@ async def test_a_child_is_replaced_after_so_many_pictures(new_pool):
         assert pids[0] != pids[2]
 
 
-async def test_the_picture_is_let_go_when_the_lease_ends(new_pool):
+async def test_who_leases_next_cannot_have_the_picture_of_who_leased_before(new_pool):
     async with new_pool() as children:
         async with children.lease() as child:
             await child.decode(SMALL)
         async with children.lease() as child:
-            answer = await (await child.start()).ask(protocol.Render(presets=[Preset.WEB]))
-            assert isinstance(answer, protocol.Refused)
+            with pytest.raises(errors.DecoderDied, match="gone"):
+                await child.render([Preset.WEB])
+
+
+async def test_an_idle_child_lets_its_picture_go(new_pool, monkeypatch):
+    monkeypatch.setattr(pool, "_IDLE_SECONDS", 0.05)
+    async with new_pool() as children:
+        async with children.lease() as child:
+            await child.decode(SMALL)
+            running = await child.start()
+        await asyncio.sleep(0.2)
+        answer = await running.render(protocol.Render(presets=[Preset.WEB]))
+        assert "no picture is held" == answer.detail
+
+
+async def test_the_next_picture_takes_the_place_of_the_last_one(new_pool):
+    async with new_pool() as children:
+        for size in ((64, 48), (32, 24)):
+            async with children.lease() as child:
+                await child.decode(made_pictures.encoded(made_pictures.quarters(size)))
+                made = await child.render([Preset.WEB])
+                assert {size} == {(each.width, each.height) for each in made}
 
 
 async def test_a_picture_that_needs_too_much_memory_is_too_large(new_pool, slow):

@@ -158,5 +158,5 @@ async def test_a_refused_picture_leaves_nothing_to_render(child):
     await child.decode(made_pictures.encoded(made_pictures.quarters()))
     with pytest.raises(errors.PictureNotAnImage):
         await child.decode(b"no picture")
-    answer = await (await child.start()).ask(protocol.Render(presets=[Preset.WEB]))
+    answer = await (await child.start()).render(protocol.Render(presets=[Preset.WEB]))
     assert isinstance(answer, protocol.Refused)

@@ -34,6 +34,8 @@ def main() -> None:
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     # Whatever a library prints must not get between two answers.
     os.dup2(2, 1)
+    blame = protocol.Blame(descriptor := int(sys.argv[1]))
+    os.close(descriptor)
     first = protocol.receive(requests)
     if first is None:
         return
@@ -42,10 +44,10 @@ def main() -> None:
     warm_up(setup)
     limit(setup.memory_bytes)
     _send(answers, protocol.Ready())
-    _serve(requests, answers, setup)
+    _serve(requests, answers, setup, blame)
 
 
-def _serve(requests: BinaryIO, answers: BinaryIO, setup: protocol.Setup) -> None:
+def _serve(requests: BinaryIO, answers: BinaryIO, setup: protocol.Setup, blame: protocol.Blame) -> None:
     held: Image.Image | None = None
     decoder = msgspec.msgpack.Decoder(protocol.Request)
     while message := protocol.receive(requests):
@@ -54,12 +56,15 @@ def _serve(requests: BinaryIO, answers: BinaryIO, setup: protocol.Setup) -> None
         held = held if isinstance(request, protocol.Render) else None
         limit_time(setup.cpu_seconds)
         if isinstance(request, protocol.Decode):
-            _send(answers, protocol.Taken())
-            answer, held = _decode(request.content, setup)
+            content = requests.read(request.size_bytes)
+            if len(content) < request.size_bytes:
+                return
+            blame.taken = True
+            answer, held = _decode(content, setup)
+            del content
             _send(answers, answer)
         elif isinstance(request, protocol.Render):
             _send(answers, _render(held, request))
-        del request
 
 
 def _decode(content: bytes, setup: protocol.Setup) -> tuple[protocol.Answer, Image.Image | None]:

@@ -20,6 +20,8 @@ _log = structlog.get_logger()
 
 #: Children that may end idle one after the other before the fault is taken to be ours.
 _CHILDREN_MOST: Final = 3
+#: A child that gets no other picture for so long is told to let the last one go. At once, each would cost a message.
+_IDLE_SECONDS: Final = 1.0
 
 
 class PixelChild:
@@ -31,6 +33,8 @@ class PixelChild:
         self._input_bytes = [3 * each.side_pixels**2 for each in model_inputs]
         self._process: process.Process | None = None
         self._served = 0
+        self._holds = False
+        self._dropping: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
 
     async def start(self) -> process.Process:
@@ -55,6 +59,7 @@ class PixelChild:
         answer = await self._decode(content)
         if isinstance(answer, protocol.Refused):
             raise (errors.PictureTooLarge if answer.too_large else errors.PictureNotAnImage)(answer.detail)
+        self._holds = True
         if not isinstance(answer, protocol.Decoded) or [*map(len, answer.model_inputs)] != self._input_bytes:
             raise self._nonsense(answer)
         return answer
@@ -64,17 +69,18 @@ class PixelChild:
         for _ in range(_CHILDREN_MOST):
             child = await self.start()
             self._served += 1
+            self._make_way()
             try:
-                return await child.ask(protocol.Decode(content=content))
+                return await child.decode(content)
             except process.EndedIdleError as error:
                 last = error
         raise errors.Unavailable("Decoding children end before they take a picture.") from last
 
     async def render(self, presets: Sequence[renditions.Preset]) -> list[renditions.Rendition]:
         """Renditions of the picture that is held, in both formats. Raises `DecoderDied`."""
-        if self._process is None or not self._process.usable:
+        if self._process is None or not self._process.usable or not self._holds:
             raise errors.DecoderDied("the decoding child and its picture are gone")
-        answer = await self._process.ask(protocol.Render(presets=list(presets)))
+        answer = await self._process.render(protocol.Render(presets=list(presets)))
         if not isinstance(answer, protocol.Rendered):
             raise self._nonsense(answer)
         return answer.renditions
@@ -86,7 +92,8 @@ class PixelChild:
         return errors.DecoderDied(f"the decoding child answered {type(answer).__name__}")
 
     def leave(self) -> None:
-        """The end of a lease."""
+        """The end of a lease: the picture is let go, where none follows soon that takes its place."""
+        self._holds = False
         if self._process is None:
             return
         if self._served >= self._group.child_max_pictures and self._process.usable:
@@ -94,7 +101,13 @@ class PixelChild:
             self._part_from(self._process)
             self._process = None
         else:
-            self._process.drop()
+            self._dropping = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._process.drop)
+
+    def _make_way(self) -> None:
+        """The picture that it holds makes way for another one."""
+        self._holds = False
+        if self._dropping is not None:
+            self._dropping.cancel()
 
     def _part_from(self, child: process.Process) -> None:
         task = asyncio.create_task(child.end(), name="decoder.end")
@@ -103,6 +116,7 @@ class PixelChild:
 
     async def close(self) -> None:
         """End the child."""
+        self._make_way()
         if self._process is not None:
             self._part_from(self._process)
             self._process = None

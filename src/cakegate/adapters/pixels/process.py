@@ -5,22 +5,18 @@ import contextlib
 import math
 import os
 import sys
-from collections.abc import Coroutine, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import Final, cast
 
 import msgspec
 
 from cakegate import settings
-from cakegate.adapters.pixels import protocol
+from cakegate.adapters.pixels import answers, protocol
 from cakegate.domain import errors, verdicts
-
-_Answer = TypeVar("_Answer")
 
 _START_SECONDS: Final = 30.0
 _END_SECONDS: Final = 2.0
-#: A time limit is counted in this many parts, so that a worker that was stopped (SIGSTOP, a paused machine) finds at
-#: most one of them gone when it wakes, and the picture that waited meanwhile is not blamed.
-_PARTS: Final = 20
+_STDIN: Final = 0
 #: What the child gets of our environment: enough to find its interpreter's files, none of our secrets.
 _ENVIRONMENT: Final = ("PATH", "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL")
 #: glibc's allocator (others do not read these) would give a heap's free top back to the kernel after each picture, and
@@ -28,7 +24,7 @@ _ENVIRONMENT: Final = ("PATH", "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "D
 #: than the first is mapped and given back all the same; up to the second is kept.
 _ALLOCATOR: Final = {"MALLOC_MMAP_THRESHOLD_": str(16 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(32 * 2**20)}
 #: How a child's end shows: it says no more, or nonsense. RuntimeError is what uvloop raises for a closed pipe.
-_ENDED: Final = (asyncio.IncompleteReadError, ConnectionError, RuntimeError, msgspec.MsgspecError)
+_ENDED: Final = (answers.EndedError, ConnectionError, RuntimeError, msgspec.MsgspecError)
 _decoder: Final = msgspec.msgpack.Decoder(protocol.Answer)
 
 
@@ -39,33 +35,46 @@ class EndedIdleError(Exception):
 class Process:
     """A child that lives until its stdin closes, which it does at the latest when we end."""
 
-    def __init__(self, process: asyncio.subprocess.Process, *, seconds: float) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._process = process
-        self._stdin = process.stdin
-        self._stdout = process.stdout
+    def __init__(
+        self, transport: asyncio.SubprocessTransport, heard: answers.Answers, blame: protocol.Blame, *, seconds: float
+    ) -> None:
+        self._transport = transport
+        self._stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(_STDIN))
+        self._heard = heard
+        self._blamed = blame
         self._seconds = seconds
         self._in_step = True
-        self.pid = process.pid
+        self.pid = transport.get_pid()
 
     @classmethod
     async def spawn(cls, group: settings.Pictures, model_inputs: Sequence[verdicts.ModelInput]) -> "Process":
         """Start a child and wait until it is ready. Raises `Unavailable`."""
+        child = await cls._started(group)
+        await child._get_ready(group, model_inputs)  # noqa: SLF001 - ours
+        return child
+
+    @classmethod
+    async def _started(cls, group: settings.Pictures) -> "Process":
+        shared = protocol.shared_byte()
         try:
-            process = await asyncio.create_subprocess_exec(
+            transport, heard = await asyncio.get_running_loop().subprocess_exec(
+                answers.Answers,
                 sys.executable,
                 "-P",  # the folder that we happen to be in is no place to import from
                 "-m",
                 "cakegate.adapters.pixels.child",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                limit=2**20,
+                str(shared),
+                stderr=None,
+                pass_fds=(shared,),
                 env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | _ALLOCATOR,
             )
+            return cls(transport, heard, protocol.Blame(shared), seconds=group.decode_seconds)
         except OSError as error:
             raise errors.Unavailable(f"A decoding child cannot be started: {error}") from error
-        child = cls(process, seconds=group.decode_seconds)
+        finally:
+            os.close(shared)
+
+    async def _get_ready(self, group: settings.Pictures, model_inputs: Sequence[verdicts.ModelInput]) -> None:
         setup = protocol.Setup(
             max_pixels=group.max_pixels,
             memory_bytes=group.child_memory_bytes,
@@ -73,65 +82,60 @@ class Process:
             model_inputs=list(model_inputs),
         )
         try:
-            child._stdin.write(protocol.framed(setup))
-            answer = await _patiently(child._read(), _START_SECONDS)
+            self._stdin.write(protocol.framed(setup))
+            answer = await self._answer(_START_SECONDS)
         except BaseException as error:
-            child.kill()
+            self.kill()
             if isinstance(error, (TimeoutError, *_ENDED)):
                 raise errors.Unavailable("A decoding child does not start; its stderr says why.") from error
             raise
         assert isinstance(answer, protocol.Ready)
-        return child
 
     @property
     def usable(self) -> bool:
         """Whether it lives, as far as is known, and waits for a request."""
-        return self._in_step and self._process.returncode is None
+        return self._in_step and self._transport.get_returncode() is None
 
-    async def ask(self, request: protocol.Decode | protocol.Render) -> protocol.Answer:
-        """One request and its answer. Whatever goes wrong, cancellation included, the child is killed.
+    async def decode(self, content: bytes) -> protocol.Answer:
+        """The answer to a picture.
 
         Raises:
             EndedIdleError: it ended, or took nothing, before it touched the picture.
             DecoderDied: it ended or hung with the picture.
         """
+        self._blamed.taken = False
+        return await self._ask([protocol.framed(protocol.Decode(size_bytes=len(content))), content])
+
+    async def render(self, request: protocol.Render) -> protocol.Answer:
+        """The answer to a request for renditions of the picture that it holds. Raises `DecoderDied`."""
+        self._blamed.taken = True
+        return await self._ask([protocol.framed(request)])
+
+    async def _ask(self, request: list[bytes]) -> protocol.Answer:
+        """One request and its answer. Whatever goes wrong, cancellation included, the child is killed."""
         self._in_step = False
-        taken = asyncio.Event()
-        if isinstance(request, protocol.Render):
-            taken.set()
         try:
-            answer = await _patiently(self._exchange(request, taken), self._seconds)
+            self._stdin.writelines(request)
+            answer = await self._answer(self._seconds)
         except TimeoutError as error:
             await self._killed()
-            raise self._blame(taken, f"took longer than {self._seconds:g} s") from error
+            raise self._blame(f"took longer than {self._seconds:g} s") from error
         except _ENDED as error:
             # Not killed at once: asyncio's kill polls, and may take the status from who waits for it (CPython 3.11).
             await self.end()
-            raise self._blame(taken, f"ended with status {self._process.returncode}") from error
+            raise self._blame(f"ended with status {self._transport.get_returncode()}") from error
         except BaseException:
             self.kill()
             raise
         self._in_step = True
         return answer
 
-    def _blame(self, taken: asyncio.Event, what: str) -> Exception:
+    def _blame(self, what: str) -> Exception:
         detail = f"the decoding child {what}"
-        return errors.DecoderDied(detail) if taken.is_set() else EndedIdleError(detail)
+        return errors.DecoderDied(detail) if self._blamed.taken else EndedIdleError(detail)
 
-    async def _exchange(self, request: protocol.Decode | protocol.Render, taken: asyncio.Event) -> protocol.Answer:
-        self._stdin.write(protocol.framed(request))
-        await self._stdin.drain()
-        answer = await self._read()
-        if isinstance(answer, protocol.Taken):
-            taken.set()
-            answer = await self._read()
-        return answer
-
-    async def _read(self) -> protocol.Answer:
-        length = int.from_bytes(await self._stdout.readexactly(protocol.LENGTH_BYTES), "big")
-        if length > protocol.ANSWER_MAX_BYTES:
-            raise msgspec.DecodeError("too long to be an answer")
-        answer: protocol.Answer = _decoder.decode(await self._stdout.readexactly(length))
+    async def _answer(self, seconds: float) -> protocol.Answer:
+        answer: protocol.Answer = _decoder.decode(await self._heard.next(seconds=seconds))
         return answer
 
     def drop(self) -> None:
@@ -144,33 +148,24 @@ class Process:
         """End it now."""
         self._in_step = False
         with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+            self._transport.kill()
         self._stdin.close()
 
     async def _killed(self) -> None:
         self.kill()
-        await self._process.wait()
+        await self._ended()
 
     async def end(self) -> None:
         """Let it end by itself; kill it where it does not."""
         self._in_step = False
         self._stdin.close()
         try:
-            await asyncio.wait_for(self._process.wait(), _END_SECONDS)
+            async with asyncio.timeout(_END_SECONDS):
+                await self._ended()
         except TimeoutError:
             await self._killed()
 
-
-async def _patiently(work: Coroutine[Any, Any, _Answer], seconds: float) -> _Answer:
-    """The work's result. Raises `TimeoutError` after so many seconds in which we were awake."""
-    task = asyncio.ensure_future(work)
-    try:
-        for _ in range(_PARTS):
-            done, _pending = await asyncio.wait({task}, timeout=seconds / _PARTS)
-            if done:
-                return task.result()
-        raise TimeoutError
-    finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})
+    async def _ended(self) -> None:
+        # Others may wait for it too: what is cancelled is the waiting.
+        await asyncio.wait({self._heard.exited})
+        self._transport.close()

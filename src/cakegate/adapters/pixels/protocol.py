@@ -5,14 +5,19 @@
     worker                       child
     Setup           →
                     ←            Ready              warm, and limited
-    Decode          →
-                    ←            Taken              from here on the picture is to blame for what happens
+    Decode, bytes   →            Blame.taken        from here on the picture is to blame for what happens
                     ←            Decoded | Refused
     Render          →
                     ←            Rendered | Refused
     Drop            →                               no answer
+
+That a picture was taken is one byte of memory that both share, not a message: nobody has to wake up for what matters
+only when a child ends.
 """
 
+import mmap
+import os
+import tempfile
 from typing import BinaryIO
 
 import msgspec
@@ -38,9 +43,9 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decode(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Decode these bytes and hold the picture until the next message that is not `Render`."""
+    """Decode a picture, whose bytes follow, and hold it until the next message that is not `Render`."""
 
-    content: bytes
+    size_bytes: int
 
 
 class Render(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -55,10 +60,6 @@ class Drop(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The child has started."""
-
-
-class Taken(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The child has read the whole picture and now touches it."""
 
 
 class Decoded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -88,7 +89,7 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 Request = Decode | Render | Drop
-Answer = Ready | Taken | Decoded | Rendered | Refused
+Answer = Ready | Decoded | Rendered | Refused
 
 
 def framed(message: Setup | Request | Answer) -> bytes:
@@ -105,3 +106,30 @@ def receive(stream: BinaryIO) -> bytes | None:
     length = int.from_bytes(head, "big")
     body = stream.read(length)
     return body if len(body) == length else None
+
+
+class Blame:
+    """A byte that a worker and its child share: whether the child has read the whole picture and now touches it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._shared = mmap.mmap(descriptor, 1)
+
+    @property
+    def taken(self) -> bool:
+        """Whether the picture is to blame for what happens."""
+        return self._shared[0] == 1
+
+    @taken.setter
+    def taken(self, taken: bool) -> None:
+        self._shared[0] = int(taken)
+
+
+def shared_byte() -> int:
+    """A descriptor to make a `Blame` from, on both sides; close it then."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("cakegate-blame")
+    else:  # macOS
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    os.ftruncate(descriptor, 1)
+    return descriptor
