@@ -9,12 +9,24 @@ from cakegate import drawings
 from cakegate.adapters import detector
 from cakegate.adapters.pixels import preparing
 from cakegate.domain.verdicts import Decision
+from cakegate.training import perturbing
 
 
 @pytest.fixture(scope="module")
-def verdicts():
-    """Of 40 seeds: the verdicts on their cakes, and on their other things."""
-    judge = detector.Detector.load(detector.starter_pack())
+def judge():
+    return detector.Detector.load(detector.starter_pack())
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Of 40 seeds: the cakes, and the other things."""
+    seeds = drawings.DEMO_SEEDS[:40]
+    return [drawings.draw_cake(seed) for seed in seeds], [drawings.draw_other(seed) for seed in seeds]
+
+
+@pytest.fixture(scope="module")
+def verdicts(judge, drawn):
+    """The verdicts on both."""
 
     def judged(image):
         sent = io.BytesIO()
@@ -22,8 +34,8 @@ def verdicts():
         with Image.open(sent) as received:
             return judge.judge(preparing.prepare(received, judge.model_input))
 
-    seeds = drawings.DEMO_SEEDS[:40]
-    return [judged(drawings.draw_cake(seed)) for seed in seeds], [judged(drawings.draw_other(seed)) for seed in seeds]
+    cakes, others = drawn
+    return [judged(image) for image in cakes], [judged(image) for image in others]
 
 
 def decisions(judged):
@@ -51,3 +63,34 @@ def test_the_demos_own_ten_need_no_person(verdicts):
     cakes, others = (decisions(judged) for judged in verdicts)
     assert [Decision.ACCEPT] * 6 == cakes[:6]
     assert [Decision.REJECT] * 4 == others[:4]
+
+
+def test_a_verdict_names_a_kind_of_what_it_decides_for(verdicts):
+    for verdict in verdicts[0][:6]:
+        assert "cake" == verdict.labels[0].name
+        assert verdict.labels[0].score == verdict.score
+        assert 2 <= len(verdict.labels) <= 4
+
+
+def test_scores_do_not_depend_on_jpeg_quality_or_size(judge, drawn):
+    """JPEG quality 40 to 95, longest side 160 to 2,000 pixels."""
+    cakes, others = drawn
+    found = perturbing.measure(judge, cakes[:6] + others[:6])
+    assert 24 == found.changes
+    assert found.p95 <= 0.2
+    assert 0.0 == found.turned
+
+
+@pytest.mark.parametrize("draw", [drawings.draw_cake, drawings.draw_other])
+def test_scores_do_not_depend_on_metadata(judge, draw):
+    """A profile, a comment, an EXIF block without an orientation: pictures lose and gain them on their way."""
+    image = draw(drawings.DEMO_SEEDS[0])
+    plain, laden = io.BytesIO(), io.BytesIO()
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0131] = "a phone", "an editor"
+    image.save(plain, "JPEG", quality=88)
+    image.save(laden, "JPEG", quality=88, exif=exif, comment=b"cake" * 100, progressive=True, dpi=(300, 300))
+    first, second = (
+        judge.judge(preparing.prepare(Image.open(each).convert("RGB"), judge.model_input)) for each in (plain, laden)
+    )
+    assert first.score == pytest.approx(second.score, abs=1e-6)

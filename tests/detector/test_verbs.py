@@ -3,9 +3,11 @@
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 
 import pytest
 from click import testing
+from PIL import Image, ImageOps
 
 from cakegate import drawings
 from cakegate.adapters import detector
@@ -19,6 +21,7 @@ def invoke(*arguments):
 
 @pytest.fixture
 def labelled(tmp_path):
+    """Ten drawings of each label."""
     for label, draw in (("cake", drawings.draw_cake), ("not_cake", drawings.draw_other)):
         (tmp_path / label).mkdir()
         for seed in drawings.DEMO_SEEDS[50:60]:
@@ -41,6 +44,58 @@ def test_evaluate_prints_figures(labelled):
     assert 0.9 < float(re.search(r"^auc (\d\.\d{4})\b", result.stdout, re.MULTILINE)[1]) <= 1.0
     for name in ("recall at 5 % false alarms", "calibration error", "cakes: accepted", "others: accepted"):
         assert name in result.stdout
+
+
+def test_evaluate_names_the_kinds_that_a_manifest_tells(labelled):
+    rows = [f",not_cake/{seed}.jpg,not_cake,a site,bread" for seed in drawings.DEMO_SEEDS[50:60]]
+    (labelled / "manifest.csv").write_text("\n".join(["archive,file,label,source,kind", *rows]), encoding="utf-8")
+    shown = invoke("evaluate", labelled).stdout
+    assert re.search(r"^not cake, bread: 10 pictures, auc \d\.\d{3}, accepted 0\.\d\d, rejected ", shown, re.MULTILINE)
+    assert ", over sources " in shown
+
+
+def test_evaluate_writes_a_report_and_a_sheet(labelled, tmp_path):
+    (labelled / "cake" / "a & <b>.jpg").write_bytes((labelled / "not_cake" / "1050.jpg").read_bytes())
+    report, sheet = tmp_path / "report.html", tmp_path / "worst.png"
+    assert 0 == invoke("evaluate", labelled, "--report", report, "--worst", sheet).exit_code
+    page = report.read_text(encoding="utf-8")
+    root = ET.fromstring(page.partition("\n")[2])
+    assert ["ROC", "Precision and recall", "Calibration", "Scores (cakes red)"] == [
+        each.get("aria-label") for each in root.iter("svg")
+    ]
+    assert 21 == len(list(root.iter("figure")))
+    assert "cake/a & <b>.jpg" in next(root.iter("figcaption")).find("small").text
+    assert ["data:image/jpeg;base64"] * 21 == [each.get("src").partition(",")[0] for each in root.iter("img")]
+    with Image.open(sheet) as opened:
+        assert (1500, 540) == opened.size
+
+
+def test_evaluate_tells_how_far_scores_move_with_the_file(labelled, tmp_path):
+    for path in sorted(labelled.rglob("*.jpg"))[2:-2]:
+        path.unlink()
+    shown = invoke("evaluate", labelled, "--perturb", "--report", tmp_path / "report.html").stdout
+    moved = re.search(r"rescaled 8 times: score moves by (\S+) \(median\), (\S+) \(p95\)", shown)
+    assert float(moved[1]) <= float(moved[2]) <= 0.2
+    assert "<td>95th percentile</td>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_evaluate_of_held_out_sources_leaves_the_others_and_their_near_copies_out(labelled):
+    """Ten cakes and ten others of a held-out site, and a copy of the first cake, mirrored, on a site that is not."""
+    source = detector.Detector.load(detector.starter_pack()).card.held_out_sources[0]
+    with Image.open(labelled / "cake" / "1050.jpg") as cake:
+        ImageOps.mirror(cake).save(labelled / "cake" / "copy.jpg")
+    rows = [
+        f",{path.relative_to(labelled)},,{'elsewhere' if path.name == 'copy.jpg' else source},"
+        for path in labelled.rglob("*.jpg")
+    ]
+    (labelled / "manifest.csv").write_text("\n".join(["archive,file,label,source,kind", *rows]), encoding="utf-8")
+    shown = invoke("evaluate", labelled, "--held-out").stdout
+    assert "pictures 19 (cake 9, not cake 10)\nleft out as near-copies of others 1\n" in shown
+
+
+def test_evaluate_of_held_out_sources_needs_some(labelled):
+    with pytest.raises(errors.InvalidSettings, match="no picture of the 74 sources"):
+        invoke("evaluate", labelled, "--held-out")
 
 
 def test_evaluate_needs_both_labels(labelled):

@@ -80,6 +80,7 @@ class Exported(nn.Module):
         self.network = network
         self.temperature = temperature
         self.flip_averaged = flip_averaged
+        self.tells_kinds = merging.shape[1] > 0
         self.register_buffer("scale", 1.0 / (255.0 * torch.tensor(STD)).view(1, 3, 1, 1))
         self.register_buffer("shift", -(torch.tensor(MEAN) / torch.tensor(STD)).view(1, 3, 1, 1))
         self.register_buffer("merging", merging)
@@ -99,7 +100,7 @@ class Exported(nn.Module):
         """uint8 pictures to probabilities; where no kinds are told, of a cake alone."""
         cake, kind = self.logits(pixels)
         score = torch.sigmoid(cake / self.temperature)
-        if not self.merging.shape[1]:
+        if not self.tells_kinds:
             return (score,)
         given = torch.exp(kind - kind.max(dim=1, keepdim=True).values)
         cakes, others = given * self.of_cakes, given * (1 - self.of_cakes)

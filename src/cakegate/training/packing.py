@@ -2,16 +2,18 @@
 
 import hashlib
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import onnx
 import torch
+from PIL import Image
 
 from cakegate.adapters import detector
 from cakegate.domain import verdicts
-from cakegate.training import data, fitting, kinds, limits, network, scoring
+from cakegate.training import data, fitting, kinds, limits, network, perturbing, scoring
 from cakegate.training.config import Config
 
 #: Of pictures of shops it never saw: at most this share of non-cakes is accepted unseen by a person …
@@ -21,6 +23,9 @@ REVIEW_RECALL = 0.95
 
 #: What the names of a card's figures on one kind begin with.
 KIND = "kind: "
+#: What the card calls how far scores move when validation pictures are re-encoded and rescaled.
+PERTURBED = "re-encoded and rescaled"
+_PERTURBED_MOST = 300
 _NETWORK = "network."
 #: A figure on fewer pictures of a label says nothing.
 _FEWEST = 20
@@ -53,19 +58,14 @@ def write(
         merging=torch.from_numpy(matrix),
         of_cakes=torch.from_numpy(of_cakes),
     ).eval()
-    validation, apart = (
-        _as_judged(pictures, index, config, source.folder) for index in (split.validation, split.apart)
-    )
+    validation, apart = (_as_judged(pictures, index, config, source) for index in (split.validation, split.apart))
     raw = _logits(exported, validation)
     exported.temperature = fitting.temperature(validation.labels, raw)
+    scores = _sigmoid(raw / exported.temperature)
     folder.mkdir(parents=True, exist_ok=True)
     model = folder / detector.MODEL_FILE
     _export(exported, model, side_pixels=config.side_pixels, outputs=["score", "kinds"] if told else ["score"])
-    scores = _sigmoid(raw / exported.temperature)
     thresholds = _thresholds(validation.labels, scores)
-    metrics = {split.validated_on: _plain(_figures(validation, scores, split))}
-    metrics |= _apart(apart, _sigmoid(_logits(exported, apart) / exported.temperature))
-    by_kind = scoring.by_kind(validation.labels, scores, kinds=validation.told, thresholds=thresholds)
     card = detector.Card(
         name=config.name,
         version=config.version,
@@ -77,7 +77,8 @@ def write(
         parameters=sum(parameter.numel() for parameter in net.parameters()),
         training_data=source.notes,
         held_out_sources=split.held_out_sources,
-        metrics=metrics | {f"{KIND}{name}": _plain(found) for name, found in by_kind.items()},
+        metrics=_measured(validation, scores, split, thresholds)
+        | _apart(apart, _sigmoid(_logits(exported, apart) / exported.temperature)),
         limits=limits.stated(validation.labels, scores, kinds=validation.told, thresholds=thresholds)
         + ([] if split.held_out_sources else [limits.FLATTERED]),
         sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
@@ -86,13 +87,28 @@ def write(
             for name, label in data.LABELS.items()
         },
     )
+    return _written(folder, card, _some(validation, source.folder))
+
+
+def _written(folder: Path, card: detector.Card, some: Iterator[Image.Image]) -> detector.Card:
+    """The card written, and again with what is seen of the pack once it can be loaded as a worker loads it."""
+    (folder / detector.CARD_FILE).write_bytes(detector.encode_card(card))
+    moved = _plain(perturbing.measure(detector.Detector.load(folder), some))
+    card = msgspec.structs.replace(card, metrics=card.metrics | {PERTURBED: moved})
     (folder / detector.CARD_FILE).write_bytes(detector.encode_card(card))
     return card
 
 
-def _as_judged(pictures: data.Pictures, index: np.ndarray, config: Config, folder: Path) -> data.Pictures:
+def _some(validation: data.Pictures, folder: Path) -> Iterator[Image.Image]:
+    """Validation pictures in their own size, evenly spread."""
+    keys = list(zip(validation.archives, validation.files, strict=True))
+    wanted = set(keys[:: max(1, -(-len(keys) // _PERTURBED_MOST))])
+    return (data.decode(row.content) for row in data.read(folder) if (row.archive, row.file) in wanted)
+
+
+def _as_judged(pictures: data.Pictures, index: np.ndarray, config: Config, source: Source) -> data.Pictures:
     only = {(pictures.archives[place], pictures.files[place]) for place in index}
-    return data.load(folder, side_pixels=config.side_pixels, only=only)
+    return data.load(source.folder, side_pixels=config.side_pixels, only=only)
 
 
 @torch.no_grad()
@@ -111,8 +127,15 @@ def _thresholds(labels: np.ndarray, scores: np.ndarray) -> verdicts.Thresholds:
     return verdicts.Thresholds(accept=round(accept, 4), review=round(review, 4))
 
 
-def _figures(validation: data.Pictures, scores: np.ndarray, split: data.Split) -> scoring.Figures:
-    return scoring.figures(validation.labels, scores, sources=validation.sources if split.held_out_sources else None)
+def _measured(
+    validation: data.Pictures, scores: np.ndarray, split: data.Split, thresholds: verdicts.Thresholds
+) -> dict[str, dict[str, float]]:
+    """Figures of validation, and of each of its kinds."""
+    sources = validation.sources if split.held_out_sources else None
+    by_kind = scoring.by_kind(validation.labels, scores, kinds=validation.told, thresholds=thresholds)
+    return {split.validated_on: _plain(scoring.figures(validation.labels, scores, sources=sources))} | {
+        f"{KIND}{name}": _plain(found) for name, found in by_kind.items()
+    }
 
 
 def _apart(pictures: data.Pictures, scores: np.ndarray) -> dict[str, dict[str, float]]:
@@ -126,7 +149,7 @@ def _apart(pictures: data.Pictures, scores: np.ndarray) -> dict[str, dict[str, f
     return found
 
 
-def _plain(figures: scoring.Figures | scoring.OfKind) -> dict[str, float]:
+def _plain(figures: scoring.Figures | scoring.OfKind | perturbing.Perturbed) -> dict[str, float]:
     values = {name: float(getattr(figures, name)) for name in figures.__struct_fields__}
     return {name: round(value, 4) for name, value in values.items() if not math.isnan(value)}
 

@@ -33,7 +33,7 @@ def page(
     """The whole page. `worst` are the worst mistakes, each with its thumbnail's `data:` address."""
     title = f"{html.escape(card.name)} {html.escape(card.version)}"
     parts = [
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"/><title>{title}</title>',
         f"<style>{_STYLE}</style></head><body>",
         f"<h1>{title} on {len(found.pictures):,} pictures</h1>",
         f"<p>Model SHA-256 <code>{html.escape(card.sha256)}</code></p>",
@@ -138,6 +138,5 @@ def _perturbed(found: perturbing.Perturbed) -> str:
 def _mistake(each: evaluating.Judged, address: str) -> str:
     name = html.escape(f"{'cake' if each.label else 'not cake'}, score {each.score:.2f} {each.kind}")
     place = html.escape(f"{each.archive} {each.file}")
-    return (
-        f'<figure><img src="{address}" alt="{name}"><figcaption>{name}<br><small>{place}</small></figcaption></figure>'
-    )
+    caption = f"<figcaption>{name}<br/><small>{place}</small></figcaption>"
+    return f'<figure><img src="{address}" alt="{name}"/>{caption}</figure>'
