@@ -100,7 +100,9 @@ async def observed(cluster: Cluster, live: Object, spec: bakery.Spec, known: Kno
         secrets=dict(zip(naming, secrets, strict=True)),
         probe=probe,
     )
-    return msgspec.structs.replace(seen, troubles=await complaints.told(cluster, seen, _values(seen).values()))
+    # The name of a user is none: ours is the product's, which most messages begin with.
+    hidden = [value for (_, key), value in _values(seen).items() if key != credentials.USERNAME]
+    return msgspec.structs.replace(seen, troubles=await complaints.told(cluster, seen, hidden))
 
 
 async def _all(calls: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:

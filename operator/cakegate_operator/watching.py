@@ -66,6 +66,7 @@ def _told(event: Object, wake: Wake) -> str:
     if event.get("type") == "ERROR" or "resourceVersion" not in metadata:
         # Most often 410: what changed since then is no longer known.
         raise Unreachable(str(dig(event, "object", "message", default="an event of no object")))
-    if event["type"] != "BOOKMARK":
-        wake(metadata["namespace"], metadata["labels"][names.BAKERY])
+    # A bookmark has no label; nor may an object that has just lost it.
+    if bakery := metadata.get("labels", {}).get(names.BAKERY):
+        wake(metadata["namespace"], bakery)
     return str(metadata["resourceVersion"])

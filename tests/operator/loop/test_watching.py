@@ -72,7 +72,8 @@ async def until(check):
 
 
 async def test_each_change_wakes_its_bakery_and_only_ours_are_asked_for():
-    async with listening([event("ADDED", "1"), bookmark("2"), event("DELETED", "3", "other")]) as (asked, woken):
+    lost = {"type": "DELETED", "object": {"metadata": {"name": "x", "namespace": "shop", "resourceVersion": "2"}}}
+    async with listening([event("ADDED", "1"), lost, bookmark("2"), event("DELETED", "3", "other")]) as (asked, woken):
         await until(lambda: len(woken) == 2)
     assert [("shop", "demo"), ("shop", "other")] == woken
     assert (names.BAKERY, "true") == (asked[0]["labelSelector"], asked[0]["allowWatchBookmarks"])
