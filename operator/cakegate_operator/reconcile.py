@@ -144,7 +144,8 @@ class Reconciler:
             return waiting
         rivals = {Key(ref.kind, ref.name) for ref in build.rivals(given)} & applying.children.keys()
         if not await applying.gone(rivals):
-            return Problem(reason=reasons.NOT_CREATED, message="another autoscaler is being deleted first")
+            going = ", ".join(sorted(map(str, rivals)))
+            return Problem(reason=reasons.NOT_CREATED, message=f"{going}, another autoscaler, is being deleted first")
         await applying.apply(desired[build.PROCESSES])
         return None
 
