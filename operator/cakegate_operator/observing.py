@@ -187,7 +187,9 @@ def version(seen: Seen, release: Release) -> str:
     """What is to run: what the spec says, else what runs, else what was to run, else the operator's own version."""
     gateway = seen.child("Deployment", names.GATEWAY)
     running = owned.own_label(gateway, names.VERSION) if gateway else None
-    return str(seen.spec.version or running or seen.status.target_version or release.version)
+    # A backup brings objects back without their managers, and a resource without its status.
+    labelled = dig(gateway or {}, "metadata", "labels", names.VERSION)
+    return str(seen.spec.version or running or seen.status.target_version or labelled or release.version)
 
 
 def _values(seen: Seen) -> dict[tuple[str, str], bytes]:

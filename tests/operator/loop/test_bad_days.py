@@ -135,6 +135,18 @@ async def test_a_label_changed_by_hand_changes_no_version(world):
     assert "1.2.3" == world.live()["status"]["targetVersion"]
 
 
+async def test_what_a_backup_brings_back_keeps_its_version(world):
+    await world.bakery().converge()
+    brought = {key: kept for key, kept in world.cluster.objects.items() if key[0] != "Event"}
+    for kept in brought.values():
+        kept.owned.clear()
+        kept.paths = {path: value for path, value in kept.paths.items() if path[0] != "f:status"}
+    world.restart(inputs.Release(version="9.9.9"))
+    await world.converge()
+    gateway = world.cluster.shown("Deployment", "demo-gateway")
+    assert "1.2.3" == gateway["metadata"]["labels"][names.VERSION]
+
+
 async def test_a_request_to_restart_that_is_taken_back_restarts_nothing(world):
     world.bakery()
     asked = {"annotations": {names.RESTARTED_AT: "today"}}
