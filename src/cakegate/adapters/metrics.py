@@ -178,14 +178,22 @@ def observe_breaker(current: str) -> None:
         BREAKER.labels(state).set(state == current)
 
 
+_drifting: set[tuple[str, str]] = set()
+
+
 def observe_drifts(drifts: Mapping[verdicts.Model, drift.Drift]) -> None:
-    """Set the gauges of drift; a model that judges no more is gone from them."""
-    DRIFT.clear()
-    DRIFT_VERDICTS.clear()
+    """Set the gauges of drift; a model that judges no more is gone from them, and the others never are for a moment."""
     for model, found in drifts.items():
         DRIFT.labels(model.name, model.version, "validation").set(found.validation)
         DRIFT.labels(model.name, model.version, "mix").set(found.mixed)
         DRIFT_VERDICTS.labels(model.name, model.version).set(found.verdicts)
+    present = {(model.name, model.version) for model in drifts}
+    for name, version in _drifting - present:
+        DRIFT.remove(name, version, "validation")
+        DRIFT.remove(name, version, "mix")
+        DRIFT_VERDICTS.remove(name, version)
+    _drifting.clear()
+    _drifting.update(present)
 
 
 class _Pools(Collector):
