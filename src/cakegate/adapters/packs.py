@@ -8,7 +8,6 @@ contents are the detector's matter.
 import contextlib
 import hashlib
 import os
-import re
 import tarfile
 import tempfile
 import time
@@ -29,12 +28,6 @@ _BESIDE_BYTES: Final = 15 * 1024 * 1024
 _MEMBERS_MAX: Final = 1000
 _FETCH_SECONDS: Final = 600.0
 _SILENCE_SECONDS: Final = 20.0
-_URL: Final = re.compile(r"https?://", re.IGNORECASE)
-
-
-def is_url(place: str) -> bool:
-    """Whether a pack's place is an address, not a folder."""
-    return _URL.match(place) is not None
 
 
 def shown(url: str) -> str:
