@@ -337,7 +337,7 @@ class Detector(Group, frozen=True, kw_only=True):
     min_sharpness: Annotated[
         float,
         Meta(ge=0, le=1000, description="One whose edges are softer (docs/detector.md) goes to a person: blurred."),
-    ] = 0.35
+    ] = 0.4
 
     def minima(self) -> verdicts.Minima:
         """The least with which a picture can be judged."""
