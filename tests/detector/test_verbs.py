@@ -70,6 +70,11 @@ def test_evaluate_writes_a_report_and_a_sheet(labelled, tmp_path):
         assert (1500, 540) == opened.size
 
 
+def test_evaluate_refuses_a_sheet_that_is_no_picture_before_it_judges(labelled, tmp_path):
+    with pytest.raises(errors.InvalidSettings, match=r"must end in \.png or \.jpg"):
+        invoke("evaluate", labelled, "--worst", tmp_path / "worst.txt")
+
+
 def test_evaluate_tells_how_far_scores_move_with_the_file(labelled, tmp_path):
     for path in sorted(labelled.rglob("*.jpg"))[2:-2]:
         path.unlink()

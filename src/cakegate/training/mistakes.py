@@ -14,6 +14,7 @@ from cakegate.training import data, evaluating
 
 #: Ten rows of five fit a screen's width and are still to be made out.
 COUNT = 50
+SUFFIXES = (".png", ".jpg")
 _THUMBNAIL_PIXELS = 150
 _CAPTION_PIXELS = 30
 _COLUMNS = 10

@@ -82,6 +82,8 @@ def evaluate(
     *, folder: Path, pack: Path | None, held_out_only: bool, report: Path | None, worst: Path | None, perturb: bool
 ) -> None:
     """Measure a pack on labelled pictures: FOLDER holds cake/ and not_cake/."""
+    if worst and worst.suffix.lower() not in mistakes.SUFFIXES:
+        raise errors.InvalidSettings(f"--worst {worst}: the file's name must end in {' or '.join(mistakes.SUFFIXES)}")
     judge = detector.Detector.load(pack or detector.starter_pack())
     rows, copies = _chosen(folder, judge.card, held_out_only=held_out_only)
     tracked = track(rows(), description="judging", console=Console(stderr=True))
