@@ -7,7 +7,8 @@ from cakegate.adapters.store import models, pool
 from cakegate.domain import drift
 
 #: The latest so many verdicts, none older than this: a busy bakery's last hour, a quiet one's last week. Of 200 the
-#: index is some 0.08 by chance (0.16 at most of 60 draws from the starter's card), of 1,000 0.02; the alert asks for 200.
+#: index is some 0.08 by chance (0.16 the most of 60 draws from the starter's card), of 1,000 0.02; the alert asks for
+#: 200.
 _LATEST_MOST: Final = 1000
 _LATEST_DAYS: Final = 7.0
 
