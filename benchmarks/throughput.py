@@ -1,9 +1,14 @@
-"""Judged pictures per second of processor time: the real worker against a bare loop of the same functions.
+"""Judged pictures per second of processor time: the worker against a bare loop of the same functions.
 
-The worker is the process that `cakegate worker --queues judge,bulk` starts, its decoding children included: it claims
-rows in a real Postgres, fetches each picture over HTTP, decodes it in a child, judges, settles, renders, stores. The
-bare loop is one process with the pictures in memory that decodes, judges and renders. Not counted are Postgres, Valkey
-and the pictures' server. The two take turns in every round; processor time is compared, not time on the clock.
+Three take turns in every round with the same pictures, in an order that is drawn; processor time is compared, not time
+on the clock.
+
+- The bare loop: one process with the pictures in memory that decodes, resizes, infers, and renders what is no reject.
+- Judging: the worker's own code from a picture's bytes to its verdict, the decoding children included. It renders
+  nothing, so it is asked for rejects alone.
+- The whole worker: the process that `cakegate worker --queues judge,bulk` starts, with its children. It claims rows in
+  a real Postgres, fetches each picture over HTTP, judges, settles, renders, stores. Not counted are Postgres, Valkey
+  and the pictures' server.
 
 Rejected pictures are not rendered: they show the same without renditions.
 """
@@ -27,13 +32,12 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import pictures, usage
+from benchmarks import loops, pictures, usage
 from cakegate import contract, settings
 from cakegate.adapters import queue
-from cakegate.adapters.pixels import rendering
 from cakegate.adapters.store import migrations, pool
 from cakegate.adapters.store import submissions as rows
-from cakegate.domain import cakes, renditions, submissions, verdicts
+from cakegate.domain import cakes, submissions
 from cakegate.local import servers
 
 _READY_SECONDS = 60
@@ -140,19 +144,6 @@ def _answers(url: str) -> bool:
         return False
 
 
-class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one round: pictures, processor seconds of the worker's own process and of its children, and time taken."""
-
-    count: int
-    own_seconds: float
-    children_seconds: float = 0.0
-    seconds: float
-
-    @property
-    def per_second(self) -> float:
-        return self.count / (self.own_seconds + self.children_seconds)
-
-
 class Worker:
     """The real worker, fed with rows and messages as a gateway makes them."""
 
@@ -162,7 +153,7 @@ class Worker:
         self._work = work
         self._base_url = base_url
 
-    async def judge(self, names: list[str], *, count: int) -> Cost:
+    async def judge(self, names: list[str], *, count: int) -> loops.Cost:
         messages = []
         for number in range(count):
             new = rows.NewSubmission(
@@ -183,7 +174,9 @@ class Worker:
             while (await self._work.depths())[contract.QUEUE_JUDGE].total:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.02)
         own, children = (now - then for now, then in zip(self._spent(), before, strict=True))
-        return Cost(count=count, own_seconds=own, children_seconds=children, seconds=time.perf_counter() - started)
+        return loops.Cost(
+            count=count, own_seconds=own, children_seconds=children, seconds=time.perf_counter() - started
+        )
 
     def _spent(self) -> tuple[float, float]:
         own = usage.own_cpu_seconds(self._pid)
@@ -226,44 +219,16 @@ async def _worker(services: Services, folder: Path, *, threads: int) -> AsyncIte
             await db.close()
 
 
-class Bare:
-    """The loop in a process of its own: what it is asked for goes in as JSON lines, its costs come back."""
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """What the same pictures cost the three, one after the other. `judging` renders nothing."""
 
-    def __init__(self, folder: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.throughput", "--bare", str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-
-    def judge(self, names: list[str], *, count: int) -> Cost:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(msgspec.json.encode((names, count)) + b"\n")
-        self._process.stdin.flush()
-        return msgspec.json.decode(self._process.stdout.readline(), type=Cost)
-
-    def close(self) -> None:
-        self._process.communicate()
+    bare: loops.Cost
+    judging: loops.Cost | None
+    worker: loops.Cost
 
 
-def _serve_bare(folder: Path) -> None:
-    judge = pictures.Judge()
-    for line in sys.stdin:
-        names, count = msgspec.json.decode(line, type=tuple[list[str], int])
-        contents = [(folder / name).read_bytes() for name in names]
-        spent, started = time.process_time(), time.perf_counter()
-        for number in range(count):
-            verdict, picture = judge(contents[number % len(contents)])
-            if verdict.decision is not verdicts.Decision.REJECT:
-                rendering.render(picture.image, list(renditions.Preset))
-        cost = Cost(count=count, own_seconds=time.process_time() - spent, seconds=time.perf_counter() - started)
-        sys.stdout.buffer.write(msgspec.json.encode(cost) + b"\n")
-        sys.stdout.buffer.flush()
-
-
-#: By the case's title: the worker's and the bare loop's rounds.
-Found = dict[str, tuple[list[Cost], list[Cost]]]
+#: By the case's title.
+Found = dict[str, list[Round]]
 
 
 async def _measure(services: Services, folder: Path, options: argparse.Namespace) -> Found:
@@ -272,56 +237,71 @@ async def _measure(services: Services, folder: Path, options: argparse.Namespace
         case.title: pictures.written(services.pictures, case.kind, size=case.size, count=case.different)
         for case in cases
     }
-    found: Found = {case.title: ([], []) for case in cases}
-    async with _worker(services, folder, threads=options.threads) as worker:
-        bare = Bare(services.pictures)
-        try:
+    found: Found = {case.title: [] for case in cases}
+    bare = loops.Loop("bare", services.pictures, environ={})
+    environ = {"CAKEGATE_WORKER_THREADS": str(options.threads), "CAKEGATE_TELEMETRY_LOG_LEVEL": "warning"}
+    judging = loops.Loop("judging", services.pictures, environ={**services.environ, **environ})
+    with contextlib.closing(bare), contextlib.closing(judging):
+        async with _worker(services, folder, threads=options.threads) as worker:
             for case in cases:  # all ways once: what is loaded or grown on first use is no part of the cost
-                await worker.judge(names[case.title], count=case.different)
-                bare.judge(names[case.title], count=case.different)
+                await _taken_in_turn(case, names[case.title], case.different, (bare, judging, worker))
             for _ in range(options.rounds):
                 for case in random.sample(cases, len(cases)):
-                    theirs, ours = found[case.title][1], found[case.title][0]
-                    if random.random() < 0.5:
-                        theirs.append(bare.judge(names[case.title], count=case.count))
-                        ours.append(await worker.judge(names[case.title], count=case.count))
-                    else:
-                        ours.append(await worker.judge(names[case.title], count=case.count))
-                        theirs.append(bare.judge(names[case.title], count=case.count))
-        finally:
-            bare.close()
-        counts = {
-            kind: sum(case.different + options.rounds * case.count for case in cases if case.kind == kind)
-            for kind in (pictures.CAKE, pictures.OTHER)
-        }
-        await worker.check(rendered=counts[pictures.CAKE], rejected=counts[pictures.OTHER])
+                    found[case.title].append(
+                        await _taken_in_turn(case, names[case.title], case.count, (bare, judging, worker))
+                    )
+            counts = {
+                kind: sum(case.different + options.rounds * case.count for case in cases if case.kind == kind)
+                for kind in (pictures.CAKE, pictures.OTHER)
+            }
+            await worker.check(rendered=counts[pictures.CAKE], rejected=counts[pictures.OTHER])
     return found
+
+
+async def _taken_in_turn(
+    case: Case, names: list[str], count: int, peers: tuple[loops.Loop, loops.Loop, Worker]
+) -> Round:
+    """One round, in an order that is drawn."""
+    costs: dict[int, loops.Cost] = {}
+    for place in random.sample(range(len(peers)), len(peers)):
+        peer = peers[place]
+        if isinstance(peer, Worker):
+            costs[place] = await peer.judge(names, count=count)
+        elif place == 0 or case.kind == pictures.OTHER:
+            costs[place] = peer.judge(names, count=count)
+    return Round(bare=costs[0], judging=costs.get(1), worker=costs[2])
 
 
 def _report(found: Found, options: argparse.Namespace) -> None:
     table = Table(
-        title=f"Judged pictures per processor second, worker of {options.threads} threads, {options.rounds} "
+        title=f"Judged pictures per processor second, {options.threads} at once, {options.rounds} "
         f"interleaved rounds, medians; {usage.load_average()}"
     )
-    headings = ("bare loop", "worker", "worker : bare", "worker ms a picture: own", "children", "judged a second")
+    headings = (
+        "bare loop", "judging", "whole worker", "judging : bare", "worker : bare", "worker ms a picture: own",
+        "children", "judged a second",
+    )  # fmt: skip
     for heading in ("", *headings):
         table.add_column(heading, justify="right")
-    for title, (worker, bare) in found.items():
-        ratios = [mine.per_second / theirs.per_second for mine, theirs in zip(worker, bare, strict=True)]
+    for title, rounds in found.items():
+        judged = [(each.judging, each.bare) for each in rounds if each.judging is not None]
         table.add_row(
             title,
-            f"{statistics.median(each.per_second for each in bare):.1f}",
-            f"{statistics.median(each.per_second for each in worker):.1f}",
-            f"{statistics.median(ratios):.2f}",
-            f"{statistics.median(each.own_seconds / each.count for each in worker) * 1000:.2f}",
-            f"{statistics.median(each.children_seconds / each.count for each in worker) * 1000:.2f}",
-            f"{statistics.median(each.count / each.seconds for each in worker):.1f}",
+            _median([each.bare.per_second for each in rounds]),
+            _median([mine.per_second for mine, _ in judged]),
+            _median([each.worker.per_second for each in rounds]),
+            _median([mine.per_second / bare.per_second for mine, bare in judged], digits=2),
+            _median([each.worker.per_second / each.bare.per_second for each in rounds], digits=2),
+            _median([each.worker.own_seconds / each.worker.count * 1000 for each in rounds], digits=2),
+            _median([each.worker.children_seconds / each.worker.count * 1000 for each in rounds], digits=2),
+            _median([each.worker.count / each.worker.seconds for each in rounds]),
         )
-    Console(width=140).print(table)
+    Console(width=160).print(table)
+
+
+def _median(values: list[float], *, digits: int = 1) -> str:
+    return f"{statistics.median(values):.{digits}f}" if values else "-"
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--bare"]:
-        _serve_bare(Path(sys.argv[2]))
-    else:
-        main()
+    main()

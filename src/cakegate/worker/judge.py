@@ -14,6 +14,7 @@ from cakegate.adapters.store import judging
 from cakegate.adapters.store import submissions as rows
 from cakegate.domain import errors, submissions, verdicts
 from cakegate.domain.submissions import State
+from cakegate.worker import judging as looking
 from cakegate.worker import outcomes, render, shadow, wiring
 
 _log = structlog.get_logger()
@@ -77,17 +78,8 @@ async def _judge(
     with metrics.stage("fetch", timings):
         fetched = await _fetch(context.judges.fetcher, held.draft.image_url)
     async with context.judges.pixels.lease() as child:
-        try:
-            with metrics.stage("decode", timings):
-                decoded = await child.decode(fetched.content)
-        except errors.DecoderDied:
-            metrics.DECODER_DEATHS.inc()
-            raise
+        decoded, verdict = await looking.look(context.judges, child, fetched.content, timings)
         picture = render.picture_of(fetched, decoded)
-        with metrics.stage("infer", timings):
-            verdict = await asyncio.get_running_loop().run_in_executor(
-                context.judges.inference, context.judges.detector.judge, decoded.model_inputs[0]
-            )
         group = context.config.detector
         outcome = verdicts.after(verdict, decoded.quality, group.minima())
         sampled = submissions.is_sampled(held.id, share=group.sample_share)

@@ -1,5 +1,6 @@
 """What judging and rendering need: fetcher, decoding children, model. Loaded by processes that judge alone."""
 
+import asyncio
 import concurrent.futures
 import contextlib
 from pathlib import Path
@@ -9,10 +10,11 @@ import msgspec
 import structlog
 
 from cakegate import settings
-from cakegate.adapters import blobs, detector
+from cakegate.adapters import blobs, detector, metrics
 from cakegate.adapters import packs as archives
 from cakegate.adapters.fetcher import client as fetching
 from cakegate.adapters.pixels import pool as pixels
+from cakegate.adapters.pixels import protocol
 from cakegate.adapters.store import pool, renditions
 from cakegate.domain import errors, packs, verdicts
 
@@ -32,6 +34,23 @@ class Judges(msgspec.Struct, frozen=True, kw_only=True):
     detector: detector.Detector
     blobs: blobs.Blobs
     inference: concurrent.futures.ThreadPoolExecutor
+
+
+async def look(
+    judges: Judges, child: pixels.PixelChild, content: bytes, timings: dict[str, float]
+) -> tuple[protocol.Decoded, verdicts.Verdict]:
+    """What a leased child makes of a picture's bytes, and what the model says to that. Raises as `child.decode`."""
+    try:
+        with metrics.stage("decode", timings):
+            decoded = await child.decode(content)
+    except errors.DecoderDied:
+        metrics.DECODER_DEATHS.inc()
+        raise
+    with metrics.stage("infer", timings):
+        verdict = await asyncio.get_running_loop().run_in_executor(
+            judges.inference, judges.detector.judge, decoded.model_inputs[0]
+        )
+    return decoded, verdict
 
 
 def thresholds(group: settings.Detector, card: verdicts.Thresholds) -> verdicts.Thresholds:

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
 from cakegate.adapters.store import pool
-from cakegate.adapters.store.submissions import PLAIN, from_row
+from cakegate.adapters.store.submissions import PLAIN, PLAIN_NAMES, from_row
 from cakegate.domain import errors, submissions
 from cakegate.domain.submissions import State
 
@@ -63,10 +64,11 @@ async def move(
     submissions.check_transition(origin, target)
     given = {"token": None, "reason": None, "detail": None, "note": None, **parameters}
     values = {name: as_sql(value) for name, value in given.items()}
-    found = await pool.rows(
-        connection, statement, {**values, "id": submission_id, "origin": origin.value, "target": target.value}
-    )
-    return from_row(found[0]) if found else None
+    values |= {"id": submission_id, "origin": origin.value, "target": target.value}
+    # By position: that the columns are `PLAIN`'s is known, and their names need not be read out of each answer.
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        found = await (await cursor.execute(statement.encode(), values)).fetchone()
+    return from_row(dict(zip(PLAIN_NAMES, found, strict=True))) if found else None
 
 
 def as_sql(value: Any) -> Any:

@@ -44,6 +44,7 @@ PLAIN: Final = """
     s.create_attempts, s.next_attempt_at, s.image_sha256, s.image_bytes, s.image_format, s.image_width,
     s.image_height, s.renditions_at, s.marker, s.upstream_id, s.cake, s.deleted_at, s.timings
 """
+PLAIN_NAMES: Final = tuple(each.strip().removeprefix("s.") for each in PLAIN.split(","))
 _VERDICT: Final = """
     v.score, v.decision, v.accept_threshold, v.review_threshold, v.model_name, v.model_version, v.model_sha256,
     v.labels, v.judged_at AS verdict_at
