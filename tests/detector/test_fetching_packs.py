@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import http.server
 import io
+import random
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -108,6 +109,22 @@ def test_an_archive_that_is_no_pack_is_refused(
 ) -> None:
     with pytest.raises(errors.InvalidPack, match=complaint):
         fetch(archive(members), tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_an_archive_whose_compression_is_broken_is_refused(tmp_path: Path, mode: str) -> None:
+    """The hash may be right all the same: it is that of what somebody put there."""
+    content = archive([(plain("card.json"), CARD), (plain("model.onnx"), random.Random(0).randbytes(400_000))], mode)
+    with pytest.raises(errors.InvalidPack, match="cannot be unpacked"):
+        fetch(content[:100_000] + bytes(200_000) + content[300_000:], tmp_path)
+
+
+def test_an_archive_that_says_too_much_of_an_entry_is_refused_before_that_fills_the_memory(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("words")
+    header.type = tarfile.XHDTYPE
+    content = archive([(header, bytes(2 * 1024 * 1024)), *PACK])
+    with pytest.raises(errors.InvalidPack, match="2,097,152 bytes of words about one entry"):
+        fetch(content, tmp_path)
 
 
 def test_no_entry_of_an_archive_decides_where_it_goes(tmp_path: Path) -> None:

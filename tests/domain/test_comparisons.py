@@ -104,3 +104,8 @@ def test_the_area_is_the_share_of_pairs_in_order(cakes, others):
     ordered = sum((cake > other) + (cake == other) / 2 for cake in cakes for other in others)
 
     assert pytest.approx(ordered / (len(cakes) * len(others))) == comparisons.area(cakes, others)
+
+
+def test_scores_that_are_no_numbers_have_no_rank():
+    assert 0.75 == comparisons.area([0.9, float("nan"), 0.3], [float("nan"), 0.1, 0.5])
+    assert comparisons.area([float("nan")], [0.1]) is None

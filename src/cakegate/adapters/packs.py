@@ -7,13 +7,15 @@ contents are the detector's matter.
 
 import contextlib
 import hashlib
+import lzma
 import os
 import tarfile
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import IO, Final
+from typing import IO, Final, Self
 
 import httpx
 import structlog
@@ -26,6 +28,12 @@ _log = structlog.get_logger()
 #: For what lies in an archive beside the pack's own files.
 _BESIDE_BYTES: Final = 15 * 1024 * 1024
 _MEMBERS_MAX: Final = 1000
+#: What says more of the entry that follows it (a long name, PAX records): `tarfile` reads all of it into memory, before
+#: it shows that entry.
+_SAYS_MORE: Final = frozenset({
+    tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
+})  # fmt: skip
+_SAYS_MOST_BYTES: Final = 1024 * 1024
 _FETCH_SECONDS: Final = 600.0
 _SILENCE_SECONDS: Final = 20.0
 
@@ -138,7 +146,7 @@ def _unpack(archive: IO[bytes], into: Path, said: str, files: Mapping[str, int])
     archive.seek(0)
     try:
         found = _written(archive, into, said, files)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         raise errors.InvalidPack(f"{said} cannot be unpacked: {error}") from error
     if missing := sorted(files.keys() - found.keys()):
         raise errors.InvalidPack(f"{said} holds no {' and no '.join(missing)}")
@@ -146,11 +154,23 @@ def _unpack(archive: IO[bytes], into: Path, said: str, files: Mapping[str, int])
         raise errors.InvalidPack(f"{said} holds {' and '.join(sorted(found))} in different folders")
 
 
+class _Entry(tarfile.TarInfo):
+    """What an archive says of one entry."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """See `tarfile.TarInfo`. Raises `tarfile.TarError` also for what would fill the memory."""
+        found = super().frombuf(buf, encoding, errors)
+        if found.type in _SAYS_MORE and found.size > _SAYS_MOST_BYTES:
+            raise tarfile.TarError(f"{found.size:,} bytes of words about one entry")
+        return found
+
+
 def _written(archive: IO[bytes], into: Path, said: str, files: Mapping[str, int]) -> dict[str, str]:
     """Which of the pack's files were found and written, and in which folder of the archive each lay."""
     into.mkdir(parents=True, exist_ok=True)
     found: dict[str, str] = {}
-    with tarfile.open(fileobj=archive, mode="r:*") as entries:
+    with tarfile.open(fileobj=archive, mode="r:*", tarinfo=_Entry) as entries:
         total = 0
         for number, member in enumerate(entries):
             # Asked before the next one is looked for, which would unpack this one.

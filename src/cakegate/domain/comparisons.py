@@ -142,7 +142,11 @@ def _judged(known: Sequence[tuple[float, Decision, Opinion]]) -> Judged:
 
 
 def area(cakes: Sequence[float], others: Sequence[float]) -> float | None:
-    """The area under the ROC curve by ranks (Mann-Whitney), ties counted half; None where either is empty."""
+    """The area under the ROC curve by ranks (Mann-Whitney), ties counted half; None where either is empty.
+
+    Scores that are not numbers have no rank and are left out.
+    """
+    cakes, others = ([each for each in scores if not math.isnan(each)] for scores in (cakes, others))
     if not cakes or not others:
         return None
     ordered = sorted([(score, 1) for score in cakes] + [(score, 0) for score in others])

@@ -1,5 +1,6 @@
 """Judging: claim, and every way in which it can end."""
 
+import math
 import uuid
 from typing import Final
 from uuid import UUID
@@ -77,9 +78,14 @@ async def settle_verdict(
         model_name=verdict.model.name,
         model_version=verdict.model.version,
         model_sha256=verdict.model.sha256,
-        labels=Jsonb(msgspec.to_builtins(verdict.labels)),
+        labels=labels_as_json(verdict),
     )
     return msgspec.structs.replace(moved, verdict=verdict)
+
+
+def labels_as_json(verdict: verdicts.Verdict) -> Jsonb:
+    """A verdict's labels as they are read again; JSON has no word for a score that is not a number: it is left out."""
+    return Jsonb(msgspec.to_builtins([each for each in verdict.labels if not math.isnan(each.score)]))
 
 
 _PICTURE_SETS: Final = f"""

@@ -6,9 +6,8 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
-from psycopg.types.json import Jsonb
 
-from cakegate.adapters.store import pool
+from cakegate.adapters.store import judging, pool
 from cakegate.domain import comparisons, verdicts
 
 
@@ -27,7 +26,7 @@ async def record(db: pool.Database, submission_id: UUID, verdict: verdicts.Verdi
             "decision": verdict.decision.value,
             **msgspec.structs.asdict(verdict.thresholds),
             **msgspec.structs.asdict(verdict.model),
-            "labels": Jsonb(msgspec.to_builtins(verdict.labels)),
+            "labels": judging.labels_as_json(verdict),
         },
     )
 
