@@ -1,5 +1,6 @@
 """`cakegate model inspect` and `evaluate` on the shipped pack, without the training library."""
 
+import os
 import re
 import subprocess
 import sys
@@ -52,6 +53,17 @@ def test_evaluate_names_the_kinds_that_a_manifest_tells(labelled):
     shown = invoke("evaluate", labelled).stdout
     assert re.search(r"^not cake, bread: 10 pictures, auc \d\.\d{3}, accepted 0\.\d\d, rejected ", shown, re.MULTILINE)
     assert ", over sources " in shown
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take no such name")
+def test_evaluate_writes_its_report_and_sheet_whatever_files_are_called(labelled, tmp_path):
+    content = (labelled / "not_cake" / "1050.jpg").read_bytes()
+    (labelled / "cake" / os.fsdecode(b"caf\xe9.jpg")).write_bytes(content)
+    (labelled / "cake" / "ケーキ.jpg").write_bytes(content)
+    (labelled / "cake" / "a folder.jpg").mkdir()
+    report, sheet = tmp_path / "report.html", tmp_path / "worst.png"
+    assert 0 == invoke("evaluate", labelled, "--report", report, "--worst", sheet).exit_code
+    assert r"cake/caf\udce9.jpg" in report.read_text(encoding="utf-8")
 
 
 def test_evaluate_writes_a_report_and_a_sheet(labelled, tmp_path):

@@ -52,7 +52,7 @@ def read(folder: Path) -> Iterator[Labelled]:
             found = True
             yield _labelled(archive.name, file, content, manifest)
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in _SUFFIXES and path.parent.name in LABELS:
+        if path.suffix.lower() in _SUFFIXES and path.parent.name in LABELS and path.is_file():
             found = True
             yield _labelled(folder.name, str(path.relative_to(folder)), path.read_bytes(), manifest)
     if not found:

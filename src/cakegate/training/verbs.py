@@ -99,7 +99,8 @@ def evaluate(
         if report:
             inlined = [(each, mistakes.inlined(picture)) for each, picture in zip(wanted, small, strict=True)]
             page = reporting.page(found, card=judge.card, worst=inlined, perturbed=perturbed)
-            report.write_text(page, encoding="utf-8")
+            # A file's name may be no text at all.
+            report.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def _chosen(
