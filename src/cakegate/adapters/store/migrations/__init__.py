@@ -3,6 +3,9 @@
 Safe to run twice and from many pods at once: a session-level advisory lock lets one through at a time, and Postgres
 drops it when its holder dies, so that a killed migration leaves nothing to break open. Migrations only expand: old
 pods keep serving on the new schema, and there is no downgrade.
+
+Who waits for a table's lock holds up all who come after, readers too. So a migration gives up quickly where a dump or a
+long query has the table, and begins again.
 """
 
 import time
@@ -16,6 +19,7 @@ from alembic import command, op
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy.exc import OperationalError
 
 from cakegate import settings
 from cakegate.adapters.store import pool
@@ -24,6 +28,10 @@ from cakegate.domain import errors
 #: Arbitrary, constant: nobody else's advisory lock in this database may have it.
 _LOCK_KEY = 0x43414B45_0001
 _LOOK_SECONDS = 0.5
+#: How long a table's users may be held up while nothing is done yet. Below Postgres's own `deadlock_timeout` (1 s), so
+#: that of a migration and a flow that wait for each other it is the migration that begins again.
+_LOCK_SECONDS = 0.5
+_TRIES_SECONDS = 600.0
 
 
 class Migration(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,13 +66,28 @@ def upgrade(url: settings.SecretUrl) -> str:
     """Bring the schema up to date and return its version.
 
     Raises:
-        DatabaseUnavailable: Postgres cannot be reached.
+        DatabaseUnavailable: Postgres cannot be reached, or somebody has had a table for ten minutes.
     """
     with _locked(url) as connection:
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        ends_at = time.monotonic() + _TRIES_SECONDS
+        while not _upgraded(config):
+            if time.monotonic() > ends_at:
+                raise errors.DatabaseUnavailable("A table that is to be changed is in use: a dump, or a long query")
+            time.sleep(_LOOK_SECONDS)
     return _script().get_current_head() or ""
+
+
+def _upgraded(config: Config) -> bool:
+    """Whether the schema is up to date now; if not, a table was in use. A migration that broke off left nothing."""
+    try:
+        command.upgrade(config, "head")
+    except OperationalError as error:
+        if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            return False
+        raise
+    return True
 
 
 def listing(url: settings.SecretUrl) -> list[Migration]:
@@ -103,6 +126,7 @@ def _script() -> ScriptDirectory:
 def _locked(url: settings.SecretUrl) -> Iterator[Connection]:
     with pool.connect_once(url) as raw:
         raw.execute("SELECT pg_advisory_lock(%s)", (_LOCK_KEY,))
+        raw.execute("SELECT set_config('lock_timeout', %s, false)", (f"{_LOCK_SECONDS}s",))
         # Alembic wants SQLAlchemy's view of the connection that holds the lock.
         engine = create_engine("postgresql+psycopg://", creator=lambda: raw, poolclass=NullPool)
         raw.autocommit = False
