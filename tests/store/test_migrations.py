@@ -33,7 +33,7 @@ async def test_who_waits_for_a_table_in_use_does_not_hold_up_its_other_users(dat
         migrating = asyncio.create_task(asyncio.to_thread(migrations.upgrade, settings.SecretUrl(database_url)))
         waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'verdicts'::regclass"
         while not other.execute(waiting).fetchone()[0]:
-            await asyncio.sleep(0.01)
+            other.execute("SELECT pg_sleep(0.01)")
         other.execute("SET lock_timeout = '5s'")
 
         other.execute("DELETE FROM verdicts")
