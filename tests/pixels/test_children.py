@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from cakegate import settings
-from cakegate.adapters.pixels import pool, protocol
+from cakegate.adapters.pixels import answers, pool, protocol
 from cakegate.domain import errors, verdicts
 from cakegate.domain.renditions import Preset
 
@@ -293,6 +293,19 @@ async def test_children_that_cannot_start_fail_the_start(monkeypatch, interprete
     children = pool.PixelPool(settings.Pictures(), model_inputs=[seen], size=2)
     with pytest.raises(errors.Unavailable):
         await children.start()
+
+
+async def test_a_child_that_talks_unasked_is_listened_to_no_longer():
+    transport, heard = await asyncio.get_running_loop().subprocess_exec(answers.Answers, "yes", stdin=None, stderr=None)
+    try:
+        await asyncio.sleep(0.1)
+        with pytest.raises(answers.EndedError):
+            await heard.next(seconds=5.0)
+        assert 0 == len(heard._buffer)
+    finally:
+        transport.kill()
+        await asyncio.wait({heard.exited})
+        transport.close()
 
 
 def test_a_child_loads_little():

@@ -1,7 +1,7 @@
 """Waiting for a child's answers: as little as possible runs in the worker's event loop for one."""
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -37,8 +37,18 @@ class Answers(asyncio.SubprocessProtocol):
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002 - asyncio's
         """See `asyncio.SubprocessProtocol`."""
+        if self._waiting is None or self._waiting.done():
+            # It was asked nothing: it is not itself any more, and shall not fill our memory either.
+            self._stop_listening()
+            return
         self._buffer += data
         self._hand_over()
+
+    def _stop_listening(self) -> None:
+        pipe = cast("asyncio.SubprocessTransport", self._transport).get_pipe_transport(_STDOUT)
+        cast("asyncio.ReadTransport", pipe).pause_reading()
+        self._buffer.clear()
+        self._ended = True
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """See `asyncio.SubprocessProtocol`."""
