@@ -1,6 +1,7 @@
 """The schema: once, twice, from many at a time; and what it refuses."""
 
 import asyncio
+import concurrent.futures
 
 import psycopg
 import pytest
@@ -22,15 +23,19 @@ async def test_many_at_once_and_again_are_one(database_url):
     assert {contract.SCHEMA_VERSION} == set(versions)
 
 
-async def test_who_waits_for_a_table_in_use_does_not_hold_up_its_other_users(database_url):
+def test_who_waits_for_a_table_in_use_does_not_hold_up_its_other_users(database_url):
     """As a nightly dump or a long query has it; users who come after a waiting migration would wait as long."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
             "DROP TABLE models; DROP INDEX verdicts_shadow; UPDATE schema_version SET version_num = '0003'"
         )
-    with psycopg.connect(database_url) as long, psycopg.connect(database_url, autocommit=True) as other:
+    with (
+        concurrent.futures.ThreadPoolExecutor(1) as threads,
+        psycopg.connect(database_url) as long,
+        psycopg.connect(database_url, autocommit=True) as other,
+    ):
         long.execute("LOCK TABLE verdicts IN ROW EXCLUSIVE MODE")
-        migrating = asyncio.create_task(asyncio.to_thread(migrations.upgrade, settings.SecretUrl(database_url)))
+        migrating = threads.submit(migrations.upgrade, settings.SecretUrl(database_url))
         waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'verdicts'::regclass"
         while not other.execute(waiting).fetchone()[0]:
             other.execute("SELECT pg_sleep(0.01)")
@@ -40,7 +45,7 @@ async def test_who_waits_for_a_table_in_use_does_not_hold_up_its_other_users(dat
 
         assert not migrating.done()
         long.rollback()
-        assert contract.SCHEMA_VERSION == await migrating
+        assert contract.SCHEMA_VERSION == migrating.result()
 
 
 async def test_the_listing_says_what_is_applied(database_url):
