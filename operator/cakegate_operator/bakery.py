@@ -23,6 +23,19 @@ Name = Annotated[str, Meta(min_length=1, max_length=63, pattern="^[a-z0-9]([-a-z
 SecretName = Annotated[str, Meta(min_length=1, max_length=253, pattern="^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 SecretEntry = Annotated[str, Meta(min_length=1, max_length=253, pattern="^[-._a-zA-Z0-9]+$")]
 Quantity = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|[MGTPE]|[KMGTPE]i)?$", max_length=32)]
+#: As Kubernetes reads one, but for the sign: requests and limits are never negative
+#: (https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/).
+_ANY_QUANTITY: Final = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?$"
+#: Numbers may stand there as well, with or without a point: so no type is said, and of texts alone the form.
+_QUANTITIES: Final[FreeForm] = {
+    "type": "object",
+    "maxProperties": 64,
+    "additionalProperties": {"x-kubernetes-preserve-unknown-fields": True, "pattern": _ANY_QUANTITY},
+}
+Resources = Annotated[
+    FreeForm, Meta(extra_json_schema={"properties": {"requests": _QUANTITIES, "limits": _QUANTITIES}})
+]
+"""`resources` of a container."""
 Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
 Replicas = Annotated[int, Meta(ge=1, le=1000)]
 Pods = Annotated[int, Meta(ge=0, le=1000)]
@@ -105,7 +118,7 @@ class DisruptionBudget(Part, frozen=True, kw_only=True):
 class Component(Part, frozen=True, kw_only=True):
     """What every component of ours has."""
 
-    resources: Annotated[FreeForm | None, Meta(description="Requests and limits of its container.")] = None
+    resources: Annotated[Resources | None, Meta(description="Requests and limits of its container.")] = None
     template: Annotated[Template | None, Meta(description="More about its pods.")] = None
 
 
@@ -302,8 +315,39 @@ class Volume(Part, frozen=True, kw_only=True):
     class_name: Annotated[Text | None, Meta(description="Its StorageClass; default: the cluster's.")] = None
 
 
+def _cron(number: str, names: str = "") -> str:
+    """One field of cron's notation: `*`, numbers, names, ranges and steps, in lists."""
+    value = f"({number}{f'|{names}' if names else ''})"
+    part = rf"(\\*|\\?|{value}(-{value})?)(/0*[1-9][0-9]*)?"
+    return f"{part}(,{part})*"
+
+
+#: What a CronJob takes: five fields, or a word for them.
+_CRON: Final = (
+    r"^\\s*("
+    + r"\\s+".join(
+        (
+            _cron("[0-5]?[0-9]"),
+            _cron("[01]?[0-9]|2[0-3]"),
+            _cron("0?[1-9]|[12][0-9]|3[01]"),
+            _cron("0?[1-9]|1[0-2]", "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"),
+            _cron("0?[0-6]", "sun|mon|tue|wed|thu|fri|sat"),
+        )
+    )
+    + r")\\s*$"
+)
+
+
 class Dumps(Part, frozen=True, kw_only=True):
     """Logical dumps of the managed Postgres (`pg_dump`), and how to go back to one: docs/operator/restore.md."""
+
+    rules: ClassVar = (
+        Rule(
+            f"self.schedule.lowerAscii().matches('{_CRON}')"
+            " || self.schedule.matches('^@(yearly|annually|monthly|weekly|daily|midnight|hourly|every [0-9.hms]+)$')",
+            "database.managed.dumps.schedule: must be in cron's notation, five fields such as 17 2 * * *, or @daily",
+        ),
+    )
 
     schedule: Annotated[str, Meta(description="When, in cron's notation, UTC.", max_length=64)] = "17 2 * * *"
     keep: Annotated[int, Meta(ge=1, le=365, description="How many are kept.")] = 7

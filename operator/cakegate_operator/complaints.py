@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import unquote
 
-from cakegate_operator import kinds, names
+from cakegate_operator import kinds, names, serving
 from cakegate_operator.cluster import Cluster
 from cakegate_operator.inputs import Object
 from cakegate_operator.seen import Seen, condition_of, dig
@@ -56,16 +56,18 @@ def _without(said: str, hidden: list[str]) -> str:
 def _troubled(body: Object) -> bool:
     kind, status = body["kind"], body.get("status") or {}
     if kind == "Deployment":
-        progressing = condition_of(body, "Progressing") or {}
-        return (condition_of(body, "Available") or {}).get("status") != "True" or progressing.get("status") == "False"
+        # Old pods may serve while a new one fails: it is to be named before the rollout counts as stuck.
+        return not serving.is_rolled(body)
     if kind == "StatefulSet":
         return not status.get("readyReplicas")
     return kind == "Job" and not status.get("succeeded")
 
 
 def _complaint(pod: Object) -> str | None:
-    """One line about what keeps a pod from running."""
+    """One line about what keeps a pod from running; one that is told to end has no say."""
     name = pod["metadata"]["name"]
+    if pod["metadata"].get("deletionTimestamp"):
+        return None
     scheduled = condition_of(pod, "PodScheduled")
     if scheduled and scheduled["status"] == "False":
         return f"pod {name}: {scheduled.get('message') or scheduled.get('reason')}"
@@ -73,6 +75,9 @@ def _complaint(pod: Object) -> str | None:
         *dig(pod, "status", "initContainerStatuses", default=[]),
         *dig(pod, "status", "containerStatuses", default=[]),
     ):
+        if status.get("ready"):
+            # However it ended before, it serves now.
+            continue
         waiting = dig(status, "state", "waiting", default={})
         ended = dig(status, "state", "terminated", default={}) or dig(status, "lastState", "terminated", default={})
         if ended.get("exitCode"):

@@ -39,6 +39,8 @@ NOT_GATING: Final = frozenset(
 )
 #: Conditions about changes that are under way: while all else holds, the bakery is ready all the same.
 TRANSIENT: Final = frozenset({"ObjectsApplied", "MigrationsApplied"})
+#: They say that something else is waited for, which has a condition of its own: what that says is said first.
+_WAITS: Final = frozenset({reasons.WAITING_FOR_DATABASE, reasons.WAITING_FOR_MIGRATION, reasons.NOT_CREATED})
 _LONGEST: Final = 1024
 
 
@@ -79,11 +81,7 @@ def dated(verdicts: list[Verdict], before: list[Condition] | None, *, now: str, 
 
 def _summary(found: list[Verdict], *, rolling: Problem | None) -> list[Verdict]:
     gating = [each for each in found if each.type not in NOT_GATING]
-    # What a person must mend is said before what only takes time.
-    failing = sorted(
-        (each for each in gating if each.status != "True" and each.reason != reasons.PAUSED),
-        key=lambda each: each.reason not in STALLING,
-    )
+    failing = sorted((each for each in gating if each.status != "True" and each.reason != reasons.PAUSED), key=_urgency)
     stuck = next((each for each in failing if each.reason in STALLING), None)
     if rolling and rolling.reason in STALLING and stuck is None:
         stuck = no("Ready", rolling.reason, rolling.message)
@@ -97,6 +95,14 @@ def _summary(found: list[Verdict], *, rolling: Problem | None) -> list[Verdict]:
         # A migration before an upgrade: what serves goes on serving.
         rolling = Problem(reason=failing[0].reason, message=failing[0].message)
     return [ready, yes("Reconciling", rolling.reason, rolling.message)] if rolling else [ready]
+
+
+def _urgency(verdict: Verdict) -> int:
+    """What a person must mend is said before what only takes time, and that before what merely waits for it.
+
+    Among equals the order of the checks stands: what others need comes before those who need it.
+    """
+    return 0 if verdict.reason in STALLING else 2 if verdict.reason in _WAITS else 1
 
 
 # The checks
@@ -159,7 +165,9 @@ def _stateful(kind: str, component: str, case: Case) -> Verdict:
         return no(kind, reasons.NOT_CREATED, f"StatefulSet {names.child(case.seen.name, component)} is not there yet")
     if dig(found, "status", "readyReplicas", default=0) >= 1:
         return yes(kind, reasons.AVAILABLE, f"{component} is ready")
-    return no(kind, reasons.NOT_READY, case.seen.troubles.get(component) or f"{component} is starting")
+    if trouble := case.seen.troubles.get(component):
+        return no(kind, reasons.NOT_READY, trouble)
+    return no(kind, reasons.STARTING, f"{component} is starting")
 
 
 def _migrations(case: Case) -> Verdict:
@@ -178,7 +186,8 @@ def _migrations(case: Case) -> Verdict:
     if _holds(found, "Failed"):
         said = (condition_of(found, "Failed") or {}).get("message", "")
         return no(kind, reasons.MIGRATION_FAILED, f"Job {job.name}: {case.seen.troubles.get(names.MIGRATION) or said}")
-    return no(kind, reasons.RUNNING, case.seen.troubles.get(names.MIGRATION) or f"Job {job.name} runs")
+    trouble = case.seen.troubles.get(names.MIGRATION)
+    return no(kind, reasons.NOT_READY if trouble else reasons.RUNNING, trouble or f"Job {job.name} runs")
 
 
 def _holds(body: Object | None, kind: str) -> bool:

@@ -68,8 +68,9 @@ _COLUMNS: Final = (
     ("Ready", "string", ".status.conditions[?(@.type=='Ready')].status", 0),
     ("Gateway", "integer", ".status.gateway.readyReplicas", 0),
     ("Worker", "integer", ".status.worker.readyReplicas", 0),
-    ("Version", "string", ".status.targetVersion", 0),
+    ("Version", "string", ".status.lastSuccessfulVersion", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
+    ("Target", "string", ".status.targetVersion", 1),
     ("Reason", "string", ".status.conditions[?(@.type=='Ready')].reason", 1),
     ("Message", "string", ".status.conditions[?(@.type=='Ready')].message", 1),
     ("Paused", "boolean", ".spec.paused", 1),
@@ -146,6 +147,7 @@ def _map(value: Any) -> Schema:
 
 def _limits(meta: msgspec.Meta, found: Schema) -> Schema:
     limits = {name: getattr(meta, key) for key, name in _LIMITS.items() if getattr(meta, key) is not None}
+    limits |= meta.extra_json_schema or {}
     least, most = _LENGTHS.get(found.get("type", ""), ("", ""))
     if least and meta.min_length is not None:
         limits[least] = meta.min_length
@@ -190,9 +192,16 @@ def _whole(value: Any) -> Any:
     return msgspec.to_builtins(value)
 
 
+class _Plain(yaml.SafeDumper):
+    """YAML without anchors: what is said twice stands there twice."""
+
+    def ignore_aliases(self, _: Any) -> bool:
+        return True
+
+
 def main() -> None:
     """Print it."""
-    yaml.safe_dump(definition(), sys.stdout, sort_keys=False, width=120, allow_unicode=True)
+    yaml.dump(definition(), sys.stdout, Dumper=_Plain, sort_keys=False, width=120, allow_unicode=True)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     objects of theirs are neither made nor pruned. `secrets` maps (Secret, key) to a digest of the value, for every
     reference that resolved, and `endpoints` to where it leads, for those that hold the URL of a server
     (`build.credentials.endpoint`). `version` is what is to run: the spec's, else what runs, else the operator's own.
+    `proven` holds the images that the operator chose for servers, by component, and that have run since: another
+    default does not replace them.
     `ordered` names components whose StatefulSet was made with the policy OrderedReady, which cannot be changed.
     """
 
@@ -65,6 +67,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     secrets: dict[tuple[str, str], str] = {}
     endpoints: dict[tuple[str, str], Endpoint] = {}
     ordered: frozenset[str] = frozenset()
+    proven: dict[str, str] = {}
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,11 +18,13 @@ _log = structlog.get_logger("cakegate.operator")
 
 #: Share by which each pause is made longer or shorter, so that bakeries do not march in step.
 _JITTER: Final = 0.2
-#: What is held is looked at more often: a Secret that somebody makes is no event that we see.
-_HELD_SECONDS: Final = 10.0
-#: Passes after which what is still held is looked at half as often: a right that is missing holds all bakeries at once,
+#: What is not as it is to be is looked at more often: neither a Secret that somebody makes nor a kubelet's complaint is
+#: an event that we see.
+_OPEN_SECONDS: Final = 10.0
+_OPEN: Final = frozenset({Ended.HELD, Ended.WAITING, Ended.UNSETTLED})
+#: Passes after which what is still so is looked at half as often: a right that is missing holds all bakeries at once,
 #: and would have them ask the API server every ten seconds for days.
-_HELD_PASSES: Final = 12
+_OPEN_PASSES: Final = 12
 #: Events of one change come in flocks.
 _GATHER_SECONDS: Final = 0.05
 _FIRST_PAUSE_SECONDS: Final = 1.0
@@ -66,32 +68,35 @@ class Loop:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow(self, key: tuple[str, str]) -> None:
-        event, failures, held = self._wakes[key], 0, 0
+        event, failures, open_passes, woken = self._wakes[key], 0, 0, True
         while True:
             event.clear()
             ended = await self._pass(key)
             failures = 0 if ended else failures + 1
-            held = held + 1 if ended is Ended.HELD else 0
+            # An event says that something moved: what comes of it is looked at soon again.
+            open_passes = (0 if woken else open_passes) + 1 if ended in _OPEN else 0
             if ended is Ended.GONE and not event.is_set():
                 self._drop(key)
                 return
-            await self._pause(event, ended, failures, held)
+            woken = await self._pause(event, ended, failures, open_passes)
 
     def _drop(self, key: tuple[str, str]) -> None:
         del self._tasks[key], self._wakes[key]
         metrics.BAKERIES.set(len(self._tasks))
 
-    async def _pause(self, event: asyncio.Event, ended: Ended | None, failures: int, held: int) -> None:
+    async def _pause(self, event: asyncio.Event, ended: Ended | None, failures: int, open_passes: int) -> bool:
+        """Wait; whether an event ended it."""
         if ended is None:
             # An event does not shorten it: an API server that is down gets no more questions for being talked about.
             await asyncio.sleep(_jittered(min(_FIRST_PAUSE_SECONDS * 2 ** (failures - 1), _LONGEST_PAUSE_SECONDS)))
-            return
-        seconds = held_seconds(held, self._resync_seconds) if held else self._resync_seconds
+            return event.is_set()
+        seconds = open_seconds(open_passes, self._resync_seconds) if open_passes else self._resync_seconds
         try:
             await asyncio.wait_for(event.wait(), _jittered(seconds))
         except TimeoutError:
-            return
+            return False
         await asyncio.sleep(_GATHER_SECONDS)
+        return True
 
     async def _pass(self, key: tuple[str, str]) -> Ended | None:
         """One pass; None where it failed, whatever it failed of: a mistake of ours must not end the other bakeries."""
@@ -116,9 +121,9 @@ class Loop:
         return ended
 
 
-def held_seconds(passes: int, resync_seconds: float) -> float:
-    """How long to wait after so many passes in a row that something held."""
-    return min(_HELD_SECONDS * 2.0 ** min(passes // _HELD_PASSES, 10), resync_seconds)
+def open_seconds(passes: int, resync_seconds: float) -> float:
+    """How long to wait after so many passes of the clock in a row that left something open."""
+    return min(_OPEN_SECONDS * 2.0 ** min(passes // _OPEN_PASSES, 10), resync_seconds)
 
 
 def _count(error: Exception) -> None:

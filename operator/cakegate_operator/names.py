@@ -33,6 +33,9 @@ APPLIED: Final = "cakegate.dev/applied"
 #: On objects that the operator creates once and never writes or prunes again (volumes' credentials).
 KEPT: Final = "cakegate.dev/kept"
 
+#: On a server's StatefulSet: the image that the operator once chose for it by default, and that has run since.
+PROVEN_IMAGE: Final = "cakegate.dev/proven-image"
+
 GATEWAY: Final = "gateway"
 WORKER: Final = "worker"
 WRITER: Final = "writer"

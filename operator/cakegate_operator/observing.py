@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cakegate_operator import bakery, complaints, kinds, names, owned, reasons
+from cakegate_operator import bakery, complaints, kinds, names, owned, proving, reasons
 from cakegate_operator.build import credentials, statefulsets
 from cakegate_operator.cluster import Cluster, ClusterError
 from cakegate_operator.inputs import OPTIONAL, Api, Facts, Inputs, Object, Release
@@ -164,6 +164,7 @@ def inputs(seen: Seen, release: Release, known: Known) -> Inputs:
             secrets=digests,
             endpoints=endpoints,
             ordered=frozenset(_ordered(seen)),
+            proven=proving.images(seen, release, version(seen, release), running=_running(seen)),
         ),
     )
 
@@ -185,11 +186,16 @@ def _annotations(seen: Seen) -> dict[str, str]:
 
 def version(seen: Seen, release: Release) -> str:
     """What is to run: what the spec says, else what runs, else what was to run, else the operator's own version."""
-    gateway = seen.child("Deployment", names.GATEWAY)
-    running = owned.own_label(gateway, names.VERSION) if gateway else None
+    gateway, running = seen.child("Deployment", names.GATEWAY), _running(seen)
     # A backup brings objects back without their managers, and a resource without its status.
     labelled = dig(gateway or {}, "metadata", "labels", names.VERSION)
     return str(seen.spec.version or running or seen.status.target_version or labelled or release.version)
+
+
+def _running(seen: Seen) -> str | None:
+    """The version that the pods were last made of."""
+    gateway = seen.child("Deployment", names.GATEWAY)
+    return owned.own_label(gateway, names.VERSION) if gateway else None
 
 
 def _values(seen: Seen) -> dict[tuple[str, str], bytes]:

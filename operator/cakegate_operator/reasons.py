@@ -17,6 +17,7 @@ APPLY_DENIED: Final = "ApplyDenied"
 CRD_NOT_INSTALLED: Final = "CRDNotInstalled"
 DISCOVERY_FAILED: Final = "DiscoveryFailed"
 EXTERNAL: Final = "External"
+STARTING: Final = "Starting"
 NOT_READY: Final = "NotReady"
 WAITING_FOR_DATABASE: Final = "WaitingForDatabase"
 WAITING_FOR_MIGRATION: Final = "WaitingForMigration"
@@ -65,6 +66,7 @@ MEANINGS: Final = {
     CRD_NOT_INSTALLED: "An API that the resource asks for is not installed; it is picked up when it appears.",
     DISCOVERY_FAILED: "The API server gave no clear answer about an optional API; what is there is left alone.",
     EXTERNAL: "A server of yours: the operator does not watch it.",
+    STARTING: "It is there and starts; nobody complains of anything yet.",
     NOT_READY: "It is there and not ready (yet); the message has what the kubelet complains of.",
     WAITING_FOR_DATABASE: "The migration begins when the database is ready.",
     WAITING_FOR_MIGRATION: "Pods are made or changed when the migration is done.",
@@ -73,7 +75,7 @@ MEANINGS: Final = {
     " delete the Job.",
     MANUAL: "`migrationPolicy: Manual`: new pods become ready once you have run `cakegate migrate`.",
     NOT_CREATED: "The object is not there yet.",
-    UNAVAILABLE: "Too few pods are ready; the message has what the kubelet complains of.",
+    UNAVAILABLE: "Too few pods are ready, and nobody complains of anything yet.",
     ROLLOUT_STUCK: "New pods did not become ready in `rollout.progressDeadlineSeconds`; old ones go on serving.",
     ROLLING: "Pods are being replaced or added.",
     FIXED: "Numbers of pods are fixed by the resource.",

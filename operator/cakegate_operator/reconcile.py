@@ -27,8 +27,10 @@ class Ended(enum.Enum):
     """How a pass ended."""
 
     DONE = "done"
+    UNSETTLED = "unsettled"
+    """All is applied, and pods are not ready yet: what the kubelet comes to complain of is no event that we see."""
     WAITING = "waiting"
-    """For pods, a Job or the database: their events wake us."""
+    """For a Job or the database: their events wake us, complaints about their pods do not."""
     HELD = "held"
     """By something that a person must mend, or that is being deleted, and of which no event may come."""
     PAUSED = "paused"
@@ -71,8 +73,10 @@ class Reconciler:
         if not spec.paused:
             outcome = await self._act(applying, seen, outcome, desired, given, known)
         seen = msgspec.structs.replace(seen, children=applying.children)
-        await self._reporting.report(conditions.Case(seen=seen, inputs=given, outcome=outcome))
-        return _ended(outcome, paused=spec.paused, leaving=bool(applying.leaving))
+        settled = await self._reporting.report(conditions.Case(seen=seen, inputs=given, outcome=outcome))
+        if spec.paused:
+            return Ended.PAUSED
+        return _ended(outcome, leaving=bool(applying.leaving), settled=settled)
 
     def forget(self, namespace: str, name: str) -> None:
         """Stop what goes on for a bakery that is no more."""
@@ -174,9 +178,9 @@ def _by_key(desired: Desired) -> dict[Key, Object]:
     return {key_of(body): body for bodies in desired.values() for body in bodies}
 
 
-def _ended(outcome: Outcome, *, paused: bool, leaving: bool) -> Ended:
-    if paused:
-        return Ended.PAUSED
+def _ended(outcome: Outcome, *, leaving: bool, settled: bool) -> Ended:
     if outcome.refused or outcome.missing or leaving:
         return Ended.HELD
-    return Ended.DONE if outcome.complete else Ended.WAITING
+    if not outcome.complete:
+        return Ended.WAITING
+    return Ended.DONE if settled else Ended.UNSETTLED

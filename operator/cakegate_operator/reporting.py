@@ -48,8 +48,8 @@ class Reporting:
             live, status, msgspec.structs.replace(status, conditions=judged, observed_generation=generation)
         )
 
-    async def report(self, case: conditions.Case) -> None:
-        """The status of a bakery after a pass."""
+    async def report(self, case: conditions.Case) -> bool:
+        """The status of a bakery after a pass; whether it is ready and nothing is under way."""
         seen, before = case.seen, case.seen.status
         judged = self._dated(seen.live, conditions.judged(case), before)
         annotations = case.inputs.bakery.annotations
@@ -73,6 +73,7 @@ class Reporting:
         )
         self._measure(seen, judged)
         await self._write(seen.live, before, status)
+        return _all_well(judged)
 
     def _dated(self, live: Object, verdicts: list[Verdict], before: Status) -> list[Condition]:
         generation = live["metadata"]["generation"]

@@ -25,8 +25,9 @@ def verdict(component: str, seen: Seen, inputs: Inputs) -> Verdict:
     enough, available = _enough(component, inputs), dig(deployment, "status", "availableReplicas", default=0)
     if available >= enough:
         return yes(kind, reasons.AVAILABLE, f"{dig(deployment, 'status', 'readyReplicas', default=0)} ready")
-    trouble = _trouble(component, seen, deployment) or f"{available} pods of at least {enough} are ready yet"
-    return no(kind, reasons.UNAVAILABLE, f"{component}: {trouble}")
+    if trouble := _trouble(component, seen, deployment):
+        return no(kind, reasons.NOT_READY, f"{component}: {trouble}")
+    return no(kind, reasons.UNAVAILABLE, f"{component}: {available} pods of at least {enough} are ready yet")
 
 
 def _enough(component: str, inputs: Inputs) -> int:
@@ -55,8 +56,8 @@ def rolling(seen: Seen) -> Problem | None:
             continue
         if stuck := _stuck(component, seen, deployment):
             return stuck
-        if under_way is None and not _rolled(deployment):
-            trouble = _refusal(deployment) or "pods are being replaced or added"
+        if under_way is None and not is_rolled(deployment):
+            trouble = _trouble(component, seen, deployment) or "pods are being replaced or added"
             under_way = Problem(reason=reasons.ROLLING, message=f"{component}: {trouble}")
     return under_way
 
@@ -97,7 +98,8 @@ def is_replaced(deployment: Object) -> bool:
     return _is_seen(deployment) and not ending and status.get("replicas", 0) == status.get("updatedReplicas", 0)
 
 
-def _rolled(deployment: Object) -> bool:
+def is_rolled(deployment: Object) -> bool:
+    """Whether there are as many pods as there are to be, all of the newest template and all of them available."""
     wanted = dig(deployment, "spec", "replicas", default=1)
     counts = ("updatedReplicas", "availableReplicas", "replicas")
     return _is_seen(deployment) and all(dig(deployment, "status", each, default=0) == wanted for each in counts)

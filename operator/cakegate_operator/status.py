@@ -71,7 +71,7 @@ def _overview(found: list[Object], now: datetime) -> Table:
             ready.status if ready else "Unknown",
             str(seen.gateway.ready_replicas if seen.gateway else 0),
             str(seen.worker.ready_replicas if seen.worker else 0),
-            seen.target_version or "",
+            _version(seen),
             _age(live["metadata"]["creationTimestamp"], now),
             "" if is_ready(live) else _why(ready),
         )
@@ -105,12 +105,16 @@ def _headline(live: Object, ready: Condition | None) -> Text:
 def _facts(seen: Status) -> Table:
     table = Table(box=None, show_header=False)
     table.add_row("URL", seen.url or "")
-    running = seen.last_successful_version
-    version = seen.target_version or ""
-    table.add_row("Version", version if running in {None, version} else f"{running} → {version}")
+    table.add_row("Version", _version(seen))
     table.add_row("Schema", seen.database_revision or "")
     table.add_row("Operator", seen.operator_version or "")
     return table
+
+
+def _version(seen: Status) -> str:
+    """What runs, and what is to run where that is another."""
+    running, target = seen.last_successful_version or "", seen.target_version or ""
+    return target if running == target else f"{running} → {target}".strip()
 
 
 def _pods(seen: Status) -> Table:

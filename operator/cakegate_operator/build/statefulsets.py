@@ -36,7 +36,15 @@ def single(
     }
     if pod.component not in inputs.facts.ordered:
         spec["podManagementPolicy"] = "Parallel"
-    return objects.made(inputs, STATEFUL_SET, component=pod.component, spec=spec | fields)
+    proven = inputs.facts.proven.get(pod.component)
+    return objects.made(
+        inputs,
+        STATEFUL_SET,
+        component=pod.component,
+        # On the set, not on its pod: that it was written down restarts nothing.
+        annotations={names.PROVEN_IMAGE: proven} if proven else None,
+        spec=spec | fields,
+    )
 
 
 def _claim_template(storage: bakery.Volume) -> Object:

@@ -23,6 +23,27 @@ ACCEPTED = {
     "shadow": {
         "detector": {"shadow": {"volume": {"claimName": "packs"}, "share": 0}, "reviewBand": 0, "sampleShare": 1}
     },
+    "quantities": {
+        "gateway": {
+            "resources": {
+                "requests": {"cpu": 1, "memory": "1.5Gi", "ephemeral-storage": "+1e3", "hugepages-2Mi": "4Mi"},
+                "limits": {"cpu": 0.5, "memory": ".5G", "example.org/oven": "2"},
+                "claims": [{"name": "oven"}],
+            }
+        }
+    },
+    "no quantities": {"worker": {"resources": {}}, "writer": {"resources": {"limits": {}}}},
+    **{
+        f"schedule {schedule}": {"database": {"managed": {"dumps": {"schedule": schedule}}}}
+        for schedule in (
+            "17 2 * * *",
+            "*/15 0-6,22-23 ? JAN-mar,12 MON-Fri",
+            "  5/10  04 1,15 * 0 ",
+            "*,1-59/2 * 31 12 6",
+            "@daily",
+            "@every 1h30m",
+        )
+    },
     "pack": {"detector": {"pack": {"volume": {"claimName": "packs"}}, "thresholds": {"accept": 0.9, "review": 0.2}}},
 }
 REFUSED = {
@@ -71,6 +92,30 @@ REFUSED = {
     "major": ({"database": {"managed": {"major": 14}}}, "spec.database.managed.major"),
     "sha256": ({"detector": {"pack": {"download": {"url": "https://x", "sha256": "0"}}}}, "sha256"),
     "cidr": ({"networkPolicy": {"clusterCIDRs": ["everything"]}}, "spec.networkPolicy.clusterCIDRs"),
+    "quantity": (
+        {"gateway": {"resources": {"requests": {"cpu": "lots"}}}},
+        "spec.gateway.resources.requests.cpu: Invalid value",
+    ),
+    "negative quantity": (
+        {"redis": {"managed": {"resources": {"limits": {"memory": "-1Gi"}}}}},
+        "spec.redis.managed.resources.limits.memory: Invalid value",
+    ),
+    **{
+        f"schedule {schedule}": (
+            {"database": {"managed": {"dumps": {"schedule": schedule}}}},
+            "database.managed.dumps.schedule: must be in cron's notation",
+        )
+        for schedule in (
+            "every night",
+            "",
+            "* * * *",
+            "* * * * * *",
+            "60 2 * * *",
+            "0 24 * * *",
+            "0 2 * * 7",
+            "@nightly",
+        )
+    },
     "a Secret of another namespace": (
         {"upstream": {"url": "https://x", "credentialsSecretRef": {"name": "../../other/secrets/n", "key": "k"}}},
         "spec.upstream.credentialsSecretRef.name",
@@ -93,7 +138,7 @@ CHANGES = {
 async def test_it_takes_what_is_right(admin, namespace, name):
     spec = {"upstream": {"sample": {}}, **ACCEPTED[name]}
     made = await admin.create(bakery(namespace, spec))
-    assert ("managed" in made["spec"]["database"]) == ("database" not in spec)
+    assert ("managed" in made["spec"]["database"]) == ("managed" in spec.get("database", {"managed": {}}))
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -111,6 +156,16 @@ async def test_it_refuses_changes_that_cannot_be_made_in_place(admin, namespace,
     with pytest.raises(Refused) as refused:
         await admin.merge(BAKERY, namespace, "demo", {"spec": change})
     assert words in str(refused.value)
+
+
+def test_columns_show_the_version_that_runs_and_the_one_that_is_to_run():
+    """The second in `-o wide` alone."""
+    columns = {each["name"]: each for each in crd.definition()["spec"]["versions"][0]["additionalPrinterColumns"]}
+    assert (".status.lastSuccessfulVersion", 0) == (
+        columns["Version"]["jsonPath"],
+        columns["Version"].get("priority", 0),
+    )
+    assert (".status.targetVersion", 1) == (columns["Target"]["jsonPath"], columns["Target"]["priority"])
 
 
 @pytest.mark.parametrize("name", ["9lives", "a" * 41, "two.parts"])

@@ -177,7 +177,7 @@ async def test_the_verb_status_reads_a_real_one(server, admin, account, namespac
     )  # fmt: skip
     output, _ = await asyncio.wait_for(asked.communicate(), 20)
     assert 1 == asked.returncode
-    assert f"{namespace}/demo  Not ready  WaitingForMigration" in output.decode()
+    assert f"{namespace}/demo  Not ready  Starting: postgres is starting" in output.decode()
 
 
 def candidate(api, identity, **more):

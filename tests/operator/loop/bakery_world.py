@@ -91,7 +91,12 @@ def _ready(kind, body):
             "conditions": [{"type": "Available", "status": "True"}, {"type": "Progressing", "status": "True"}],
         }
     if kind == "StatefulSet":
-        return {"replicas": replicas, "readyReplicas": replicas}
+        return {
+            "observedGeneration": body["metadata"]["generation"],
+            "replicas": replicas,
+            "readyReplicas": replicas,
+            "updatedReplicas": replicas,
+        }
     if kind == "Job":
         return {"succeeded": 1, "conditions": [{"type": "Complete", "status": "True"}]}
     if kind in {"HorizontalPodAutoscaler", "ScaledObject", "Cluster"}:

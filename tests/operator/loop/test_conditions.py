@@ -105,6 +105,21 @@ SITUATIONS = {
     "a database that starts": (
         case(children=[child("StatefulSet", "demo-postgres")]),
         "DatabaseReady",
+        ("False", "Starting"),
+    ),
+    "a database that cannot start": (
+        case(children=[child("StatefulSet", "demo-postgres")], troubles={"postgres": "x"}),
+        "DatabaseReady",
+        ("False", "NotReady"),
+    ),
+    "a migration that cannot run": (
+        case(children=[child("Job", JOB.name)], troubles={"migration": "x"}),
+        "MigrationsApplied",
+        ("False", "NotReady"),
+    ),
+    "gateways that cannot start": (
+        case(children=[deployment("gateway", availableReplicas=0)], troubles={"gateway": "x"}),
+        "GatewayAvailable",
         ("False", "NotReady"),
     ),
     "a database": (case(children=SERVERS), "DatabaseReady", ("True", "Available")),
@@ -312,7 +327,7 @@ SITUATIONS = {
             **NOT_DONE,
         ),
         "Reconciling",
-        ("True", "WaitingForMigration"),
+        ("True", "Running"),
     ),
     "paused": (case({"paused": True}), "Paused", ("True", "Paused")),
     "paused and well": (case({"paused": True}, children=WHOLE, **NOT_DONE), "Ready", ("True", "Available")),
@@ -339,6 +354,44 @@ def test_the_kubelets_complaint_is_in_the_message():
     )
     (ready,) = [each for each in conditions.judged(situation) if each.type == "Ready"]
     assert f"gateway: {trouble}" == ready.message
+
+
+PULLING = "pod x-0: ErrImagePull: no such image"
+WAITS = {"waiting": Problem(reason="WaitingForMigration", message="Job/demo-migrate-1 has not completed"), **NOT_DONE}
+
+
+@pytest.mark.parametrize(
+    ("component", "children"),
+    [
+        (
+            "postgres",
+            [child("StatefulSet", "demo-postgres"), child("StatefulSet", "demo-redis"), child("Job", JOB.name)],
+        ),
+        ("redis", [SERVERS[0], child("StatefulSet", "demo-redis"), child("Job", JOB.name)]),
+        ("migration", [*SERVERS, child("Job", JOB.name)]),
+    ],
+)
+def test_the_summary_names_the_cause_and_not_what_waits_for_it(component, children):
+    judged = conditions.judged(case(children=children, troubles={component: PULLING}, **WAITS))
+    said = {each.type: (each.reason, each.message) for each in judged}
+    assert {("NotReady", PULLING)} == {said["Ready"], said["Reconciling"]}
+
+
+def test_a_version_whose_image_is_missing_is_named_while_the_old_serves():
+    children = [*PROCESSES, *SERVERS, child("Job", JOB.name)]
+    judged = conditions.judged(case(children=children, troubles={"migration": PULLING}, **WAITS))
+    said = {each.type: (each.status, each.message) for each in judged}
+    assert ("True", "the bakery serves") == said["Ready"]
+    assert ("True", PULLING) == said["Reconciling"]
+
+
+def test_a_new_pod_that_fails_is_named_while_the_old_serve():
+    trouble = "pod demo-gateway-2: gateway ended with 2: soon is no number"
+    rolls = deployment("gateway", updatedReplicas=1, replicas=3)
+    judged = conditions.judged(case(children=[*WHOLE[1:], rolls], troubles={"gateway": trouble}))
+    said = {each.type: (each.status, each.reason, each.message) for each in judged}
+    assert ("True", "Available", "the bakery serves") == said["Ready"]
+    assert ("True", "Rolling", f"gateway: {trouble}") == said["Reconciling"]
 
 
 def test_pods_that_no_quota_allows_are_told_of():

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from cakegate_operator import metrics
-from cakegate_operator.loop import Loop, held_seconds
+from cakegate_operator.loop import Loop, open_seconds
 
 
 async def until(check):
@@ -55,8 +55,8 @@ async def test_a_pass_that_fails_is_made_again_and_counted(world):
     ("passes", "resync", "seconds"),
     [(1, 120, 10), (11, 120, 10), (12, 120, 20), (24, 120, 40), (10_000, 120, 120), (1, 5, 5)],
 )
-def test_what_stays_held_is_looked_at_less_often_in_the_end_at_the_resync(passes, resync, seconds):
-    assert seconds == held_seconds(passes, resync)
+def test_what_stays_open_is_looked_at_less_often_in_the_end_at_the_resync(passes, resync, seconds):
+    assert seconds == open_seconds(passes, resync)
 
 
 async def test_a_bakery_that_is_gone_is_followed_no_longer(world):

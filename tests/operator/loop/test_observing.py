@@ -6,6 +6,7 @@ from cakegate_operator import complaints
 
 WAITING = {"reason": "ErrImagePull", "message": "no such image"}
 ENDED = {"exitCode": 2, "reason": "Error", "message": "starting\ncakegate: CAKEGATE_DATABASE_URL: no such host\n"}
+SAID = "pod demo-1: migrate ended with 2: cakegate: CAKEGATE_DATABASE_URL: no such host"
 UNSCHEDULED = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}
 
 
@@ -24,11 +25,11 @@ def container(**states):
         (container(state={"waiting": WAITING}), "pod demo-1: ErrImagePull: no such image"),
         (
             container(state={"terminated": ENDED}),
-            "pod demo-1: migrate ended with 2: cakegate: CAKEGATE_DATABASE_URL: no such host",
+            SAID,
         ),
         (
             container(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState={"terminated": ENDED}),
-            "pod demo-1: migrate ended with 2: cakegate: CAKEGATE_DATABASE_URL: no such host",
+            SAID,
         ),
         (
             container(state={"terminated": {"exitCode": 137, "reason": "OOMKilled"}}),
@@ -36,8 +37,16 @@ def container(**states):
         ),
         (container(state={"waiting": {"reason": "ContainerCreating"}}), None),
         (container(state={"running": {}}), None),
+        (container(ready=True, state={"running": {}}, lastState={"terminated": ENDED}), None),
+        (container(ready=False, state={"running": {}}, lastState={"terminated": ENDED}), SAID),
         ({}, None),
     ],
 )
 def test_a_pods_complaint_is_one_line(status, words):
     assert words == complaints._complaint(pod(**status))
+
+
+def test_a_pod_that_is_told_to_end_has_no_say():
+    ending = pod(**container(state={"terminated": ENDED}))
+    ending["metadata"]["deletionTimestamp"] = "now"
+    assert complaints._complaint(ending) is None

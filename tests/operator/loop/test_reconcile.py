@@ -223,3 +223,49 @@ async def test_a_bakery_that_is_gone_is_left_to_the_garbage_collector(world):
     world.cluster.writes.clear()
     assert Ended.GONE is await world.once()
     assert [] == world.cluster.writes
+
+
+def _failing(world, component, name, **state):
+    labels = names.labels("demo", component)
+    metadata = {"name": name, "namespace": "default", "labels": labels, "creationTimestamp": "2026-01-01T00:00:01Z"}
+    world.cluster.put({"apiVersion": "v1", "kind": "Pod", "metadata": metadata})
+    world.cluster.status("Pod", name, {"containerStatuses": [{"name": component, "ready": False, "state": state}]})
+
+
+def _events(world):
+    return [world.cluster.shown(kind, name) for kind, _, name in world.cluster.objects if kind == "Event"]
+
+
+async def test_an_image_that_cannot_be_pulled_is_in_the_summary_and_in_an_event(world):
+    world.bakery()
+    await world.once()
+    waiting = {"reason": "ErrImagePull", "message": "no such image"}
+    _failing(world, names.POSTGRES, "demo-postgres-0", waiting=waiting)
+    assert Ended.WAITING is await world.once()
+    words = "pod demo-postgres-0: ErrImagePull: no such image"
+    assert words == world.message("Ready")
+    assert f"Ready=False: {words}" in [each["message"] for each in _events(world)]
+
+
+async def test_a_new_pod_that_crashes_is_named_while_the_old_serve(world):
+    await world.bakery().converge()
+    edit = {"settings": {"CAKEGATE_GATEWAY_MAX_WAIT_SECONDS": "soon"}}
+    world.cluster.edit("CakeBakery", "demo", lambda body: body["spec"].update(edit))
+    await world.once()
+    world.settle()
+    await world.once()
+    rolling = {
+        "observedGeneration": 99,
+        "replicas": 3,
+        "readyReplicas": 2,
+        "updatedReplicas": 1,
+        "availableReplicas": 2,
+    }
+    world.cluster.status(
+        "Deployment", "demo-gateway", {**rolling, "conditions": [{"type": "Available", "status": "True"}]}
+    )
+    _failing(world, names.GATEWAY, "demo-gateway-new", waiting={"reason": "CrashLoopBackOff", "message": "back-off"})
+    # Looked at again soon: the kubelet's words are no event.
+    assert Ended.UNSETTLED is await world.once()
+    assert ("True", "Available") == world.conditions()["Ready"]
+    assert "gateway: pod demo-gateway-new: CrashLoopBackOff: back-off" == world.message("Reconciling")
