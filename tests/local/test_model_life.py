@@ -173,6 +173,19 @@ def test_an_export_that_was_cut_off_is_taken_up_and_nothing_is_written_over(judg
     assert "2 there already" in printed
 
 
+def test_a_manifest_that_an_editor_wrote_again_keeps_its_last_line(judged, tmp_path):
+    judged(_said)
+    ran("export-reviews", tmp_path)
+    before = listed(tmp_path)
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(manifest.read_text().rstrip())
+
+    ran("export-reviews", tmp_path)
+
+    assert before == listed(tmp_path)
+    assert manifest.read_bytes().endswith(b"\r\n")
+
+
 def test_of_a_picture_that_came_twice_the_later_word_counts_and_one_exported_stays(judged, tmp_path):
     async def first(put):
         await put.says(await put.submission(0.5, content=b"twice"), cake=True)

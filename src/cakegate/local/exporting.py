@@ -151,12 +151,17 @@ class _Folder:
             self._append(COLUMNS)
             return set()
         content = self._manifest.read_bytes()
-        # A line that was cut off in the middle names a file that was not written yet.
-        whole = content[: content.rfind(b"\n") + 1]
-        rows = list(csv.reader(io.StringIO(whole.decode(errors="replace"), newline="")))
+        ended = content.rfind(b"\n") + 1
+        rows, last = _rows(content[:ended]), _rows(content[ended:])
         if not rows or tuple(rows[0]) != COLUMNS:
             raise errors.InvalidSettings(f"{self._manifest} has not the columns {', '.join(COLUMNS)}")
-        os.truncate(self._manifest, len(whole))
+        if last and len(last[0]) == len(COLUMNS) and (self._folder / last[0][1]).is_file():
+            # An editor left the end of the last line out.
+            rows += last
+            self._manifest.write_bytes(content + b"\r\n")
+        else:
+            # A line that was cut off in the middle names a file that was not written yet.
+            os.truncate(self._manifest, ended)
         return {row[1] for row in rows[1:]}
 
     def label_of(self, name: str) -> str | None:
@@ -177,3 +182,7 @@ class _Folder:
     def _append(self, row: tuple[str, ...]) -> None:
         with self._manifest.open("a", encoding="utf-8", newline="") as lines:
             csv.writer(lines).writerow(row)
+
+
+def _rows(lines: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(lines.decode(errors="replace"), newline="")))
