@@ -4,7 +4,7 @@ import base64
 import time
 
 import pytest
-from bakeries import PROCESSES, Bakery, light
+from bakeries import PROCESSES, Bakery, light, seeds
 from kube import Namespace, Object, Refused, until
 
 #: What the operator makes, as far as every cluster has it.
@@ -123,6 +123,30 @@ def test_a_secret_that_is_missing_holds_the_pods_and_its_change_rolls_those_that
     assert {each: before[each] for each in workers} == workers
     calm.change(upstream={"credentialsSecretRef": None})
     calm.ready()
+
+
+def test_an_image_that_cannot_be_had_is_named_and_its_mending_needs_no_help(calm, step):
+    """Of a server with one pod: the broken pod is replaced, though it never became ready."""
+    before = running(calm, "redis")
+    calm.change(images={"redis": "example.org/nothing:1"})
+    with step("the image is named"):
+        calm.says("RedisReady", status="False", reason="NotReady")
+        said = calm.says("Ready", status="False", reason="NotReady")
+    assert "demo-redis-0" in said["message"]
+    assert "example.org/nothing:1" in said["message"]
+    with step("Ready again, by itself"):
+        calm.change(images={"redis": None})
+        calm.ready()
+    after = running(calm, "redis")
+    assert list(before.values()) == list(after.values())
+    assert {*before}.isdisjoint(after)
+    with calm.api() as api:
+        assert 201 == api.submit(f"draw_cake-{seeds('cake')[0]}.jpg").status_code
+
+
+def running(bakery: Bakery, component: str) -> dict[str, str]:
+    """The images of a component's pods, by the pods' uids."""
+    return {pod["metadata"]["uid"]: str(pod["spec"]["containers"][0]["image"]) for pod in bakery.pods(component)}
 
 
 def test_a_pause_changes_nothing_and_goes_on_reporting(calm):

@@ -2,6 +2,10 @@
 
 import json
 import re
+import socket
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -131,6 +135,38 @@ def test_a_wrong_value_is_refused_by_name(helm, chart, value, complaint):
     done = helm("template", "cakegate", str(chart), "--set", value)
     assert 0 != done.returncode
     assert complaint in done.stderr
+
+
+@pytest.fixture
+def late_operator():
+    """A port at which nothing is answered at first, and then, as an operator does, its metrics."""
+    metrics = b'cakegate_operator_build_info{version="1.2.3"} 1\n'
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            listening.accept()[0].close()
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + metrics)
+
+        serving = threading.Thread(target=serve, daemon=True)
+        serving.start()
+        yield listening.getsockname()[1]
+        serving.join(timeout=10)
+        assert not serving.is_alive()
+
+
+def test_the_release_is_tested_though_its_operator_has_only_just_begun(rendered, late_operator):
+    (container,) = rendered("as it comes")["Pod/ovens/cakegate-operator-test"]["spec"]["containers"]
+    program = container["args"][0]
+    address = "cakegate-operator-metrics.ovens:9100"
+    assert address in program
+    program = program.replace(address, f"127.0.0.1:{late_operator}")
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30, env={}
+    )
+    assert (0, 'cakegate_operator_build_info{version="1.2.3"} 1\n') == (done.returncode, done.stdout)
 
 
 @pytest.mark.parametrize("corner", CORNERS)

@@ -252,7 +252,8 @@ async def test_a_refused_object_is_named_and_pods_go_on(admin, namespace):
     loop = reconciler(admin.api)
     await converge(loop, admin, namespace)
     before = await admin.get(kinds.DEPLOYMENT, namespace, "demo-gateway")
-    wrong = {"spec": {"gateway": {"resources": {"requests": {"cpu": "much"}}}}}
+    # Quantities both, which the definition can say; that one is more than the other it cannot.
+    wrong = {"spec": {"gateway": {"resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}}}}
     await admin.merge(kinds.BAKERY, namespace, "demo", wrong)
     assert Ended.HELD is await loop.reconcile(namespace, "demo")
     live = await admin.get(kinds.BAKERY, namespace, "demo")
