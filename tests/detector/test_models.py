@@ -87,6 +87,21 @@ def test_a_model_that_does_not_end_is_given_up(folder, monkeypatch):
     assert "takes longer than 0.2 seconds for a black picture" in refused(folder, made_models.endless_model())
 
 
+def test_a_picture_on_which_a_model_does_not_end_is_given_up(folder):
+    """As one may that ends on the pictures of the probe."""
+    content = made_models.endless_model()
+    made_models.write_pack(folder, content)
+    endless = detector.Detector(detector._read_card(folder), detector._session(content, folder), None)
+    with pytest.raises(TimeoutError, match=r"not within 0\.1 s"):
+        endless.judge(bytes(made_models.SIDE_PIXELS**2 * 3), most_seconds=0.1)
+
+
+def test_a_picture_that_is_judged_in_time_is_judged_alike(folder):
+    pack = detector.Detector.load(made_models.write_pack(folder, made_models.model(weight=0.01)))
+    picture = bytes(range(48))
+    assert pack.judge(picture) == pack.judge(picture, most_seconds=30.0)
+
+
 def test_given_thresholds_replace_the_cards(folder):
     given = verdicts.Thresholds(accept=1.0, review=0.95)
     pack = made_models.write_pack(folder, made_models.model(weight=0.01))

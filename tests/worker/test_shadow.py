@@ -11,7 +11,7 @@ from cakegate.adapters import detector, metrics
 from cakegate.adapters.store import models, shadowing
 from cakegate.domain import errors, verdicts
 from cakegate.domain.submissions import State
-from cakegate.worker import introducing, judging, wiring
+from cakegate.worker import introducing, judging, shadow, wiring
 
 BINS = {"cake": [1] * 20, "not_cake": [2] * 20}
 
@@ -102,6 +102,16 @@ async def test_a_shadow_that_fails_is_counted_and_is_nobodys_trouble(bakery, cak
 
     assert (State.ACCEPTED, []) == (row.state, await pairs(bakery))
     assert row.renditions_at is not None
+    assert 1 == failures() - before
+
+
+async def test_a_shadow_that_takes_too_long_is_given_up(bakery, cake_jpeg, monkeypatch):
+    monkeypatch.setattr(shadow, "MOST_SECONDS", 0.0)
+    before = failures()
+
+    row = await bakery.judge(await bakery.submit(cake_jpeg))
+
+    assert (State.ACCEPTED, []) == (row.state, await pairs(bakery))
     assert 1 == failures() - before
 
 

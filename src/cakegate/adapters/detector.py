@@ -8,9 +8,10 @@ A pack is a folder of two files:
 - `card.json`: a `Card`.
 """
 
+import contextlib
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -112,9 +113,22 @@ class Detector:
         judge._probe(folder)
         return judge
 
-    def judge(self, rgb: bytes) -> verdicts.Verdict:
-        """The verdict on one picture: `side_pixels` squared times 3 bytes of RGB, as `pixels.prepare` makes them."""
-        score, kinds = self._run(rgb)
+    def judge(self, rgb: bytes, *, most_seconds: float | None = None) -> verdicts.Verdict:
+        """The verdict on one picture: `side_pixels` squared times 3 bytes of RGB, as `pixels.prepare` makes them.
+
+        Raises:
+            TimeoutError: it took longer than `most_seconds` and was given up.
+        """
+        if most_seconds is None:
+            score, kinds = self._run(rgb)
+        else:
+            with _ending_after(most_seconds) as options:
+                try:
+                    score, kinds = self._run(rgb, options)
+                except Exception as error:
+                    if options.terminate:
+                        raise TimeoutError(f"not within {most_seconds:g} s") from error
+                    raise
         return verdicts.Verdict(
             score=score,
             decision=verdicts.decide(score, self.thresholds),
@@ -145,15 +159,9 @@ class Detector:
         """Judge black, white and noise: warms the runtime up, and a model that gives no probabilities is found out."""
         count = self.model_input.side_pixels**2 * 3
         noise = np.random.default_rng(0).integers(0, 256, count, dtype=np.uint8).tobytes()
-        options = onnxruntime.RunOptions()
-        alarm = threading.Timer(PROBE_SECONDS, setattr, (options, "terminate", True))
-        alarm.daemon = True
-        alarm.start()
-        try:
+        with _ending_after(PROBE_SECONDS) as options:
             for name, picture in (("black", bytes(count)), ("white", b"\xff" * count), ("noise", noise)):
                 self._probe_one(folder, name, picture, options)
-        finally:
-            alarm.cancel()
 
     def _probe_one(self, folder: Path, name: str, picture: bytes, options: onnxruntime.RunOptions) -> None:
         try:
@@ -166,6 +174,20 @@ class Detector:
         for found in (score, *kinds.tolist()):
             if not 0.0 <= found <= 1.0:
                 raise errors.InvalidPack(f"{folder / MODEL_FILE} gives {found} for a {name} picture: no probability")
+
+
+@contextlib.contextmanager
+def _ending_after(seconds: float) -> Iterator[onnxruntime.RunOptions]:
+    """Options of runs that fail, with `terminate` set, where the block takes longer."""
+    options = onnxruntime.RunOptions()
+    options.terminate = seconds <= 0
+    alarm = threading.Timer(seconds, setattr, (options, "terminate", True))
+    alarm.daemon = True
+    alarm.start()
+    try:
+        yield options
+    finally:
+        alarm.cancel()
 
 
 def _read_file(path: Path, *, most_bytes: int) -> bytes:

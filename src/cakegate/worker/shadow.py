@@ -1,6 +1,7 @@
 """A second model on the same picture, once all is done that anybody waits for. Its verdict is kept and never heeded."""
 
 import asyncio
+import functools
 
 import structlog
 
@@ -11,6 +12,9 @@ from cakegate.domain import submissions, verdicts
 from cakegate.worker import wiring
 
 _log = structlog.get_logger()
+
+#: Longer than any model that could decide takes; the worker's place is kept from the next picture meanwhile.
+MOST_SECONDS = 1.0
 
 
 async def judge(
@@ -28,7 +32,8 @@ async def judge(
     try:
         with metrics.stage("shadow"):
             verdict = await asyncio.get_running_loop().run_in_executor(
-                context.judges.inference, shadow.judge, decoded.model_inputs[1]
+                context.judges.inference,
+                functools.partial(shadow.judge, decoded.model_inputs[1], most_seconds=MOST_SECONDS),
             )
         await shadowing.record(context.db, settled.id, verdict)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a model on trial, what it looked at is done
