@@ -3,13 +3,13 @@
 import io
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from cakegate import drawings
 from cakegate.adapters import detector
 from cakegate.adapters.pixels import preparing
 from cakegate.domain.verdicts import Decision
-from cakegate.training import perturbing
+from cakegate.training import data, evaluating, perturbing
 
 
 @pytest.fixture(scope="module")
@@ -83,14 +83,23 @@ def test_scores_do_not_depend_on_jpeg_quality_or_size(judge, drawn):
 
 @pytest.mark.parametrize("draw", [drawings.draw_cake, drawings.draw_other])
 def test_scores_do_not_depend_on_metadata(judge, draw):
-    """A profile, a comment, an EXIF block without an orientation: pictures lose and gain them on their way."""
+    """A profile, a comment, an EXIF block, and the pixels turned as it says: pictures lose and gain them on their way."""
     image = draw(drawings.DEMO_SEEDS[0])
     plain, laden = io.BytesIO(), io.BytesIO()
     exif = Image.Exif()
-    exif[0x010F], exif[0x0131] = "a phone", "an editor"
-    image.save(plain, "JPEG", quality=88)
-    image.save(laden, "JPEG", quality=88, exif=exif, comment=b"cake" * 100, progressive=True, dpi=(300, 300))
-    first, second = (
-        judge.judge(preparing.prepare(Image.open(each).convert("RGB"), judge.model_input)) for each in (plain, laden)
+    exif[0x010F], exif[0x0131], exif[0x0112] = "a phone", "an editor", 3
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image.save(plain, "JPEG", quality=95)
+    image.rotate(180).save(
+        laden,
+        "JPEG",
+        quality=95,
+        exif=exif,
+        icc_profile=profile,
+        comment=b"cake" * 100,
+        progressive=True,
+        dpi=(300, 300),
     )
-    assert first.score == pytest.approx(second.score, abs=1e-6)
+    first, second = (evaluating.score(judge, data.decode(each.getvalue())) for each in (plain, laden))
+    # Blocks begin at the other end.
+    assert first == pytest.approx(second, abs=0.02)

@@ -59,6 +59,12 @@ def test_a_kind_is_told_from_all_pictures_of_the_other_label():
     assert scoring.OfKind(pictures=2, cakes=0, auc=1.0, accepted=0.0, rejected=1.0) == found["pie"]
 
 
+def test_a_kind_of_both_labels_is_two():
+    limits = verdicts.Thresholds(accept=0.7, review=0.35)
+    found = scoring.by_kind(LABELS, SCORES, kinds=["photo"] * 8, thresholds=limits, fewest=2)
+    assert {"photo": 4, "photo (not cake)": 0} == {name: of_kind.cakes for name, of_kind in found.items()}
+
+
 def test_a_score_of_one_is_in_the_last_bin():
     assert [1, 0, 1, 2] == scoring.histogram(np.array([0.0, 0.5, 0.75, 1.0]), bins=4)
 

@@ -124,7 +124,10 @@ class OfKind(msgspec.Struct, frozen=True, kw_only=True):
 def by_kind(
     labels: np.ndarray, scores: np.ndarray, *, kinds: list[str], thresholds: verdicts.Thresholds, fewest: int = 10
 ) -> dict[str, OfKind]:
-    """Figures of each kind with `fewest` pictures of its label or more; cakes first, then by how common they are."""
+    """Figures of each kind with `fewest` pictures of its label or more; cakes first, then by how common they are.
+
+    A kind of both labels is two: that of the others is named as such.
+    """
     found = {}
     known = np.array(kinds)
     for label in (1, 0):
@@ -134,7 +137,7 @@ def by_kind(
                 continue
             own = (labels == label) & (known == name)
             against = own | (labels != label)
-            found[name] = OfKind(
+            found[f"{name} (not cake)" if name in found else name] = OfKind(
                 pictures=count,
                 cakes=count * label,
                 auc=auc(labels[against], scores[against]),
