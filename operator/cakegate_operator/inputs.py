@@ -57,7 +57,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     reference that resolved, and `endpoints` to where it leads, for those that hold the URL of a server
     (`build.credentials.endpoint`). `version` is what is to run: the spec's, else what runs, else the operator's own.
     `proven` holds the images that the operator chose for servers, by component, and that have run since: another
-    default does not replace them.
+    default does not replace them. Empty where the resource names the image.
     `ordered` names components whose StatefulSet was made with the policy OrderedReady, which cannot be changed.
     """
 

@@ -33,7 +33,8 @@ APPLIED: Final = "cakegate.dev/applied"
 #: On objects that the operator creates once and never writes or prunes again (volumes' credentials).
 KEPT: Final = "cakegate.dev/kept"
 
-#: On a server's StatefulSet: the image that the operator once chose for it by default, and that has run since.
+#: On a server's StatefulSet: the image that the operator once chose for it by default, and that has run since;
+#: empty where the resource named another before any did.
 PROVEN_IMAGE: Final = "cakegate.dev/proven-image"
 
 GATEWAY: Final = "gateway"

@@ -5,9 +5,14 @@ What runs goes on running until its resource names an image, or another version 
 somebody asked for. What never ran is not held on to: a wrong default is mended by a right one.
 """
 
+from typing import Final
+
 from cakegate_operator import names, owned
 from cakegate_operator.inputs import Object, Release
 from cakegate_operator.seen import Seen, dig
+
+#: Written down where the resource names the image: when it no longer does, what runs was not our choice.
+NONE: Final = ""
 
 
 def images(seen: Seen, release: Release, version: str, *, running: str | None) -> dict[str, str]:
@@ -21,19 +26,23 @@ def images(seen: Seen, release: Release, version: str, *, running: str | None) -
     found = {}
     for component, (chosen, default) in asked.items():
         live = seen.child("StatefulSet", component)
-        image = _proven(live, chosen) if live else None
-        if image and (image == default or running in {None, version}):
+        image = _proven(live, chosen, default) if live else None
+        if image is not None and (image in {default, NONE} or running in {None, version}):
             found[component] = image
     return found
 
 
-def _proven(live: Object, chosen: str | None) -> str | None:
-    """What was written down, else what runs now, unless the resource chose it."""
+def _proven(live: Object, chosen: str | None, default: str) -> str | None:
+    """What was written down, else what runs now, unless the resource chose it; None where nothing can be said yet."""
     noted = owned.annotation(live, names.PROVEN_IMAGE)
-    if noted or chosen or not _runs(live):
+    if noted:
         return noted
+    if chosen:
+        return NONE
     containers: list[Object] = dig(live, "spec", "template", "spec", "containers", default=[])
-    return next((str(each["image"]) for each in containers), None)
+    runs = next((str(each["image"]) for each in containers), None) if _runs(live) else None
+    # Where the resource named one until now, that still runs, and is not to stay.
+    return runs if noted is None or runs == default else NONE
 
 
 def _runs(live: Object) -> bool:

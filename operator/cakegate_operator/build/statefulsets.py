@@ -42,7 +42,7 @@ def single(
         STATEFUL_SET,
         component=pod.component,
         # On the set, not on its pod: that it was written down restarts nothing.
-        annotations={names.PROVEN_IMAGE: proven} if proven else None,
+        annotations={names.PROVEN_IMAGE: proven} if proven is not None else None,
         spec=spec | fields,
     )
 

@@ -41,8 +41,9 @@ def _plain(status):
     return {name: value for name, value in status.items() if not isinstance(value, list)}
 
 
-def _stateful(_body):
-    return {"replicas": 1, "readyReplicas": 1}
+def _stateful(body):
+    generation = body["metadata"]["generation"]
+    return {"observedGeneration": generation, "replicas": 1, "readyReplicas": 1, "updatedReplicas": 1}
 
 
 def _job(_body):
@@ -262,6 +263,16 @@ async def test_a_refused_object_is_named_and_pods_go_on(admin, namespace):
     after = await admin.get(kinds.DEPLOYMENT, namespace, "demo-gateway")
     assert before["spec"] == after["spec"]
     assert ("True", "Available") == (await conditions(admin, namespace))["GatewayAvailable"]
+
+
+async def test_another_default_image_leaves_the_servers_that_run_alone(admin, namespace):
+    await admin.create(bakery(namespace))
+    await converge(reconciler(admin.api), admin, namespace)
+    before = {each["metadata"]["name"]: each for each in await admin.all(kinds.STATEFUL_SET, namespace)}
+    changed = inputs.Release(version="1.2.3", postgres_image="gone/postgres:{major}", redis_image="gone/valkey")
+    await converge(reconciler(admin.api, changed), admin, namespace)
+    after = {each["metadata"]["name"]: each for each in await admin.all(kinds.STATEFUL_SET, namespace)}
+    assert before == after
 
 
 async def test_a_protection_that_somebody_took_away_comes_back(admin, namespace):

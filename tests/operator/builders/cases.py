@@ -25,6 +25,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     apis: frozenset[inputs.Api] = ALL_APIS
     unknown_apis: frozenset[inputs.Api] = NOTHING
     endpoints: dict[tuple[str, str], inputs.Endpoint] = {}
+    proven: dict[str, str] = {}
 
 
 CASES = (
@@ -40,7 +41,12 @@ CASES = (
         },
     ),
     Case(name="fixed", file=CORNERS / "fixed.yaml"),
-    Case(name="packs", file=CORNERS / "packs.yaml"),
+    Case(
+        name="packs",
+        file=CORNERS / "packs.yaml",
+        # Servers that an operator with other defaults has made.
+        proven={"postgres": "registry.example.com/postgres:17.2", "redis": "registry.example.com/valkey:8"},
+    ),
     Case(name="volume", file=CORNERS / "volume.yaml", apis=NOTHING),
     Case(name="shadow", file=CORNERS / "shadow.yaml", apis=NOTHING),
 )
@@ -87,7 +93,8 @@ def given(
 
 def case_inputs(case: Case, **more: Any) -> Inputs:
     """What the builders get in a case."""
-    return given(read(case.file), apis=case.apis, unknown_apis=case.unknown_apis, endpoints=case.endpoints, **more)
+    facts = {"endpoints": case.endpoints, "proven": case.proven, **more}
+    return given(read(case.file), apis=case.apis, unknown_apis=case.unknown_apis, **facts)
 
 
 def objects(made: Inputs) -> list[Object]:

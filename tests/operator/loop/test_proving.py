@@ -79,6 +79,17 @@ async def test_an_image_of_the_resource_counts_and_taking_it_back_goes_back_to_w
     assert OLD == images(world)
 
 
+async def test_an_image_of_the_resource_that_is_taken_back_gives_way_to_the_default(world):
+    world.bakery({"upstream": {"sample": {}}, "images": {"redis": "mine:1"}})
+    await world.converge()
+    edit(world, images={})
+    await world.converge()
+    assert OLD == images(world)
+    world.restart(CHANGED)
+    await world.converge()
+    assert OLD == images(world)
+
+
 @pytest.mark.parametrize("component", OLD)
 async def test_a_default_that_never_ran_is_mended_by_another(component):
     wrong = msgspec.structs.replace(RELEASE, **{f"{component}_image": "gone:1"})

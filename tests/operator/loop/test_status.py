@@ -30,6 +30,14 @@ async def test_a_bakery_is_told_as_a_person_wants_to_read_it(world):
         assert words in text
 
 
+async def test_the_version_is_the_one_that_runs_and_then_the_one_that_is_to_run(world):
+    await world.bakery().converge()
+    world.cluster.edit("CakeBakery", "demo", lambda body: body["spec"].update({"version": "2.0.0"}))
+    await world.once()
+    assert "1.2.3 → 2.0.0" in text_of(status.described(world.live(), NOW))
+    assert "1.2.3 → 2.0.0" in text_of([status._overview([world.live()], NOW)])
+
+
 async def test_what_is_wrong_is_said_first(world):
     world.bakery({"upstream": {"url": "http://x", "credentialsSecretRef": {"name": "token", "key": "t"}}})
     await world.once()
