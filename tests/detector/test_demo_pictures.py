@@ -83,7 +83,7 @@ def test_scores_do_not_depend_on_jpeg_quality_or_size(judge, drawn):
 
 @pytest.mark.parametrize("draw", [drawings.draw_cake, drawings.draw_other])
 def test_scores_do_not_depend_on_metadata(judge, draw):
-    """A profile, a comment, an EXIF block, and the pixels turned as it says: pictures lose and gain them on their way."""
+    """A profile, a comment, an EXIF block and pixels turned as it says: pictures lose and gain them on their way."""
     image = draw(drawings.DEMO_SEEDS[0])
     plain, laden = io.BytesIO(), io.BytesIO()
     exif = Image.Exif()
