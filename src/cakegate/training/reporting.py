@@ -14,7 +14,8 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto
 table { border-collapse: collapse; margin: .5rem 0 1.5rem; }
 th, td { border-bottom: 1px solid #ddd; padding: .25rem .8rem; text-align: right; }
 th:first-child, td:first-child { text-align: left; }
-figure { display: inline-block; width: 158px; margin: 4px; vertical-align: top; font-size: 12px; overflow-wrap: anywhere; }
+figure { display: inline-block; width: 158px; margin: 4px; vertical-align: top; font-size: 12px;
+  overflow-wrap: anywhere; }
 figure img { display: block; max-width: 150px; }
 .curve { fill: none; stroke: #b3446c; stroke-width: 2; } .mark { fill: #222; }
 .grid { stroke: #eee; } .even { stroke: #888; stroke-dasharray: 4; }
