@@ -15,6 +15,8 @@ from cakegate_operator.seen import Seen, condition_of, dig
 
 #: Of what a container said last.
 _LONGEST_WORDS: Final = 400
+#: On every pod of a Job, by Kubernetes.
+_JOB: Final = "batch.kubernetes.io/job-name"
 #: Shorter ones are words of any sentence.
 _SHORTEST_SECRET: Final = 4
 
@@ -25,12 +27,21 @@ async def told(cluster: Cluster, seen: Seen, values: Iterable[bytes]) -> dict[st
         return {}
     pods = await cluster.list(kinds.POD, seen.namespace, {names.INSTANCE: seen.name, names.APP: names.APP_NAME})
     found: dict[str, str] = {}
+    job = _newest_job(seen)
     for pod in sorted(pods, key=lambda each: each["metadata"]["creationTimestamp"], reverse=True):
         component = dig(pod, "metadata", "labels", names.COMPONENT)
+        if dig(pod, "metadata", "labels", _JOB, default=job) != job:
+            # What kept a migration before this one from its end is over.
+            continue
         if component and component not in found and (said := _complaint(pod)):
             found[component] = said
     hidden = sorted({each for value in values for each in _secrets_in(value)}, key=len, reverse=True)
     return {component: _without(said, hidden) for component, said in found.items()}
+
+
+def _newest_job(seen: Seen) -> str | None:
+    jobs = [body["metadata"] for key, body in seen.children.items() if key.kind == kinds.JOB.kind]
+    return max(jobs, key=lambda each: str(each["creationTimestamp"]))["name"] if jobs else None
 
 
 def _secrets_in(value: bytes) -> Iterator[str]:

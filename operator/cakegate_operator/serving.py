@@ -48,18 +48,23 @@ def fewest(component: str, inputs: Inputs) -> int:
 
 
 def rolling(seen: Seen) -> Problem | None:
-    """A rollout that is under way, or stuck, while enough pods serve."""
+    """A rollout that is under way, or stuck, while enough pods serve; of several one of which somebody complains."""
     under_way: Problem | None = None
+    troubled: Problem | None = None
     for component in names.PROCESSES:
         deployment = seen.child("Deployment", component)
         if deployment is None:
             continue
         if stuck := _stuck(component, seen, deployment):
             return stuck
-        if under_way is None and not is_rolled(deployment):
-            trouble = _trouble(component, seen, deployment) or "pods are being replaced or added"
-            under_way = Problem(reason=reasons.ROLLING, message=f"{component}: {trouble}")
-    return under_way
+        if is_rolled(deployment):
+            continue
+        trouble = _trouble(component, seen, deployment)
+        said = f"{component}: {trouble or 'pods are being replaced or added'}"
+        under_way = under_way or Problem(reason=reasons.ROLLING, message=said)
+        if trouble:
+            troubled = troubled or Problem(reason=reasons.ROLLING, message=said)
+    return troubled or under_way
 
 
 def _stuck(component: str, seen: Seen, deployment: Object) -> Problem | None:

@@ -394,6 +394,12 @@ def test_a_new_pod_that_fails_is_named_while_the_old_serve():
     assert ("True", "Rolling", f"gateway: {trouble}") == said["Reconciling"]
 
 
+def test_of_several_rollouts_the_one_that_fails_is_named():
+    rolls = [deployment(each, updatedReplicas=1, replicas=3) for each in ("gateway", "worker")]
+    judged = conditions.judged(case(children=[*WHOLE[2:], *rolls], troubles={"worker": PULLING}))
+    assert [f"worker: {PULLING}"] == [each.message for each in judged if each.type == "Reconciling"]
+
+
 def test_pods_that_no_quota_allows_are_told_of():
     refused = said("ReplicaFailure", reason="FailedCreate", message="exceeded quota: requests.cpu")
     situation = case(children=[*WHOLE[1:], deployment("gateway", availableReplicas=0, conditions=refused)])

@@ -225,8 +225,8 @@ async def test_a_bakery_that_is_gone_is_left_to_the_garbage_collector(world):
     assert [] == world.cluster.writes
 
 
-def _failing(world, component, name, **state):
-    labels = names.labels("demo", component)
+def _failing(world, component, name, *, job=None, **state):
+    labels = names.labels("demo", component) | ({"batch.kubernetes.io/job-name": job} if job else {})
     metadata = {"name": name, "namespace": "default", "labels": labels, "creationTimestamp": "2026-01-01T00:00:01Z"}
     world.cluster.put({"apiVersion": "v1", "kind": "Pod", "metadata": metadata})
     world.cluster.status("Pod", name, {"containerStatuses": [{"name": component, "ready": False, "state": state}]})
@@ -269,3 +269,18 @@ async def test_a_new_pod_that_crashes_is_named_while_the_old_serve(world):
     assert Ended.UNSETTLED is await world.once()
     assert ("True", "Available") == world.conditions()["Ready"]
     assert "gateway: pod demo-gateway-new: CrashLoopBackOff: back-off" == world.message("Reconciling")
+
+
+async def test_what_a_migration_complained_of_is_over_with_the_next(world):
+    await world.bakery().converge()
+    (first,) = [name for kind, _, name in world.cluster.objects if kind == "Job"]
+    _failing(world, names.MIGRATION, f"{first}-x", job=first, terminated={"exitCode": 1, "message": "no server yet"})
+    world.cluster.edit("CakeBakery", "demo", lambda body: body["spec"].update({"version": "2.0.0"}))
+    await world.once()
+    (second,) = [name for kind, _, name in world.cluster.objects if kind == "Job" and name != first]
+    world.cluster.edit("Job", second, lambda body: body["metadata"].update(creationTimestamp="2026-01-02T00:00:00Z"))
+    await world.once()
+    assert f"Job {second} runs" == world.message("Reconciling")
+    _failing(world, names.MIGRATION, f"{second}-x", job=second, terminated={"exitCode": 1, "message": "no such table"})
+    await world.once()
+    assert f"pod {second}-x: migration ended with 1: no such table" == world.message("Reconciling")
