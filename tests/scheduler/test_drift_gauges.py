@@ -6,8 +6,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from cakegate import settings
-from cakegate.adapters import queue
-from cakegate.adapters.store import judging, models, pool, submissions
+from cakegate.adapters.store import judging, models, submissions
 from cakegate.domain import cakes, verdicts
 from cakegate.domain.submissions import Picture, SubmissionId
 from cakegate.scheduler import sweep
@@ -19,18 +18,8 @@ HISTOGRAM = {"cake": [*[0] * 19, 1000], "not_cake": [1000, *[0] * 19]}
 
 
 @pytest.fixture
-async def db(database_url):
-    group = settings.Database(url=settings.SecretUrl(database_url), pool_min=1, pool_max=4)
-    opened = await pool.Database.open(group, application_name="tests")
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def sweeper(db, redis_url):
-    work = queue.Queue(settings.Redis(url=settings.SecretUrl(redis_url), enqueue_timeout_seconds=2))
-    yield sweep.Sweeper(settings.Scheduler(), db, work)
-    work.close()
+def sweeper(db, work):
+    return sweep.Sweeper(settings.Scheduler(), db, work)
 
 
 async def judged(db, score):

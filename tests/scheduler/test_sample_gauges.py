@@ -2,29 +2,12 @@
 
 import uuid
 
-import pytest
-
 from cakegate import settings
-from cakegate.adapters import metrics, queue
-from cakegate.adapters.store import judging, pool, sampling, submissions
+from cakegate.adapters import metrics
+from cakegate.adapters.store import judging, sampling, submissions
 from cakegate.domain import cakes, verdicts
 from cakegate.domain.submissions import Picture, SubmissionId
 from cakegate.scheduler import sweep
-
-
-@pytest.fixture
-async def db(database_url):
-    group = settings.Database(url=settings.SecretUrl(database_url), pool_min=1, pool_max=4)
-    opened = await pool.Database.open(group, application_name="tests")
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def work(redis_url):
-    opened = queue.Queue(settings.Redis(url=settings.SecretUrl(redis_url), enqueue_timeout_seconds=2))
-    yield opened
-    opened.close()
 
 
 async def sampled(db, *, model):

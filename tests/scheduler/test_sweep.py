@@ -7,27 +7,12 @@ import redis
 
 from cakegate import settings
 from cakegate.adapters import metrics, queue
-from cakegate.adapters.store import judging, pool, submissions
+from cakegate.adapters.store import judging, submissions
 from cakegate.domain import cakes
 from cakegate.domain.submissions import State, SubmissionId
 from cakegate.scheduler import sweep
 
 GROUP = settings.Scheduler(requeue_base_seconds=3600, batch=3)
-
-
-@pytest.fixture
-async def db(database_url):
-    group = settings.Database(url=settings.SecretUrl(database_url), pool_min=1, pool_max=4)
-    opened = await pool.Database.open(group, application_name="tests")
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def work(redis_url):
-    opened = queue.Queue(settings.Redis(url=settings.SecretUrl(redis_url), enqueue_timeout_seconds=2))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
