@@ -4,6 +4,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pytest
 from store_shapes import MODEL, PICTURE, THRESHOLDS
 
 from cakegate.adapters.store import judging, models, reviewing, shadowing, submissions
@@ -146,3 +147,23 @@ async def test_what_a_worker_says_later_of_a_model_counts(db, put):
     await put.judged(0.5)
 
     assert [HISTOGRAM] == [each.histogram for each in await models.recent(db, most=100, days=7)]
+
+
+@pytest.mark.parametrize(
+    "histogram",
+    [
+        "{}",
+        '{"cake": [1, 2]}',
+        '{"cake": [1, 2], "not_cake": [1]}',
+        '{"cake": [], "not_cake": []}',
+        '{"cake": 1}',
+        "[]",
+    ],
+)
+async def test_a_histogram_of_another_kind_is_none_to_measure_by(db, put, histogram):
+    """Another release may have written it; the leader that measures has more to do than this."""
+    await put.judged(0.9)
+    await models.remember(db, models.Loaded(model=MODEL, thresholds=THRESHOLDS, histogram=HISTOGRAM))
+    await db.execute("UPDATE models SET histogram = %(histogram)s::jsonb", {"histogram": histogram})
+
+    assert [] == await models.recent(db, most=10, days=1)

@@ -56,13 +56,20 @@ async def recent(db: pool.Database, *, most: int, days: float) -> list[Recent]:
     ]
 
 
+def _length(label: str) -> str:
+    """How many bins a label has; 0 where it has none as we know them: another release may write them otherwise."""
+    bins = f"histogram -> '{label}'"
+    return f"CASE jsonb_typeof({bins}) WHEN 'array' THEN jsonb_array_length({bins}) ELSE 0 END"
+
+
 # By id, which is by time but for verdicts written in the same moment: the table's own index. A score that is not a
 # number falls in no bin.
-_RECENT = """
+_RECENT = f"""
     WITH latest AS (
         SELECT model_sha256, score, judged_at FROM verdicts WHERE role = 'primary' ORDER BY id DESC LIMIT %(most)s
     ), known AS (
-        SELECT m.*, jsonb_array_length(histogram -> 'cake') AS bins FROM models m WHERE histogram ? 'cake'
+        SELECT * FROM (SELECT m.*, {_length("cake")} AS bins, {_length("not_cake")} AS as_many FROM models m) AS m
+        WHERE bins > 0 AND bins = as_many
     ), binned AS (
         SELECT model_sha256, least(width_bucket(score, 0, 1, bins), bins) AS bin, count(*) AS times
         FROM latest JOIN known ON known.sha256 = model_sha256
