@@ -130,8 +130,9 @@ def migrate(config: settings.Settings, *, listing: bool, wait_seconds: float) ->
         for each in migrations.listing(config.database.url):
             click.echo(f"{each.version}  {'applied' if each.applied else 'pending'}  {each.title}")
         return
-    migrations.wait(config.database.url, seconds=wait_seconds, say=lambda line: click.echo(line, err=True))
-    click.echo(f"schema {migrations.upgrade(config.database.url)}")
+    say = functools.partial(click.echo, err=True)
+    migrations.wait(config.database.url, seconds=wait_seconds, say=say)
+    click.echo(f"schema {migrations.upgrade(config.database.url, say=say)}")
 
 
 @verbs.command()

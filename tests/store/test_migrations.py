@@ -35,7 +35,8 @@ def test_who_waits_for_a_table_in_use_does_not_hold_up_its_other_users(database_
         psycopg.connect(database_url, autocommit=True) as other,
     ):
         long.execute("LOCK TABLE verdicts IN ROW EXCLUSIVE MODE")
-        migrating = threads.submit(migrations.upgrade, settings.SecretUrl(database_url))
+        said = []
+        migrating = threads.submit(migrations.upgrade, settings.SecretUrl(database_url), say=said.append)
         waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'verdicts'::regclass"
         while not other.execute(waiting).fetchone()[0]:
             other.execute("SELECT pg_sleep(0.01)")
@@ -46,6 +47,7 @@ def test_who_waits_for_a_table_in_use_does_not_hold_up_its_other_users(database_
         assert not migrating.done()
         long.rollback()
         assert contract.SCHEMA_VERSION == migrating.result()
+        assert ["waiting: A table that is to be changed is in use: by a dump, or by a long query."] == said
 
 
 async def test_the_listing_says_what_is_applied(database_url):

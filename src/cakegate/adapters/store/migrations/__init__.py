@@ -32,6 +32,7 @@ _LOOK_SECONDS = 0.5
 #: that of a migration and a flow that wait for each other it is the migration that begins again.
 _LOCK_SECONDS = 0.5
 _TRIES_SECONDS = 600.0
+_IN_USE = "A table that is to be changed is in use: by a dump, or by a long query."
 
 
 class Migration(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,8 +63,8 @@ def wait(url: settings.SecretUrl, *, seconds: float, say: Callable[[str], None])
             time.sleep(_LOOK_SECONDS)
 
 
-def upgrade(url: settings.SecretUrl) -> str:
-    """Bring the schema up to date and return its version.
+def upgrade(url: settings.SecretUrl, *, say: Callable[[str], None] | None = None) -> str:
+    """Bring the schema up to date and return its version; `say` is told once where a table is in use.
 
     Raises:
         DatabaseUnavailable: Postgres cannot be reached, or somebody has had a table for ten minutes.
@@ -71,10 +72,13 @@ def upgrade(url: settings.SecretUrl) -> str:
     with _locked(url) as connection:
         config = _config()
         config.attributes["connection"] = connection
-        ends_at = time.monotonic() + _TRIES_SECONDS
+        ends_at, waited = time.monotonic() + _TRIES_SECONDS, False
         while not _upgraded(config):
+            if say is not None and not waited:
+                say(f"waiting: {_IN_USE}")
+            waited = True
             if time.monotonic() > ends_at:
-                raise errors.DatabaseUnavailable("A table that is to be changed is in use: a dump, or a long query")
+                raise errors.DatabaseUnavailable(_IN_USE)
             time.sleep(_LOOK_SECONDS)
     return _script().get_current_head() or ""
 
