@@ -167,6 +167,16 @@ async def test_a_verdict_from_before_labels_has_none(gateway):
     assert [] == document["verdict"]["labels"]
 
 
+async def test_a_score_that_is_not_a_number_is_no_verdict_to_a_client(gateway):
+    submission_id = await gateway.pending()
+    await gateway.judge(submission_id, float("nan"))
+
+    document = (await gateway.http.get(f"/api/submissions/{submission_id}")).json()
+
+    assert ("review", "doubtful") == (document["state"], document["reason"])
+    assert "verdict" not in document
+
+
 async def test_a_submission_tells_its_cake_and_its_end(gateway):
     row = await gateway.create(await gateway.pending())
 

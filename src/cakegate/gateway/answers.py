@@ -1,5 +1,6 @@
 """What a client is told of a submission: by a POST, as HTTP has words for it, and by its own address, as a document."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -107,7 +108,8 @@ def _image_problem(submission: submissions.Submission) -> submissions.UnusableRe
 
 def _verdict(submission: submissions.Submission) -> schemas.Verdict | None:
     found = submission.verdict
-    if found is None:
+    # JSON has no word for a score that is not a number; a person decides then.
+    if found is None or math.isnan(found.score):
         return None
     return schemas.Verdict(
         score=round(found.score, 4),
