@@ -162,6 +162,20 @@ def test_a_card_that_is_too_large_is_refused(folder):
     assert "card.json is larger than 1,048,576 bytes" in refused(folder, made_models.model(), limits=["x" * 2**20])
 
 
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"name": ""}, "$.name"),
+        ({"name": "x" * 101}, "$.name"),
+        ({"version": "1\nfake_metric 1"}, "$.version"),
+        ({"labels": ["cake", "a\0b"]}, "$.labels"),
+    ],
+)
+def test_names_that_are_none_are_refused(folder, changes, place):
+    """They go into metrics, rows and answers with each verdict."""
+    assert place in refused(folder, made_models.model(), **changes)
+
+
 @pytest.mark.parametrize("side", [0, -1, 100_000])
 def test_a_card_with_an_absurd_input_is_refused(folder, side):
     wanted = verdicts.ModelInput(side_pixels=side, fit=verdicts.Fit.STRETCH)

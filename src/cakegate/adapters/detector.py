@@ -13,7 +13,7 @@ import hashlib
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 import numpy as np
@@ -45,6 +45,10 @@ onnxruntime.disable_telemetry_events()
 _NO_KINDS = np.zeros(0, dtype=np.float32)
 
 
+#: What goes into metrics, records and answers with each verdict.
+Name = Annotated[str, msgspec.Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a pack says of itself. `metrics` holds figures by the split they were measured on.
 
@@ -53,9 +57,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     of 1 in the last); empty: not known.
     """
 
-    name: str
-    version: str
-    labels: list[str]
+    name: Name
+    version: Name
+    labels: list[Name]
     input: verdicts.ModelInput
     thresholds: verdicts.Thresholds
     threshold_rule: str
