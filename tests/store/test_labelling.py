@@ -73,3 +73,11 @@ async def test_a_flaw_that_may_have_decided_is_named(db, put):
     assert [(Reason.BLURRED, Opinion.NOT_CAKE, Decision.ACCEPT)] == [
         (each.reason, each.opinion, each.decision) for each in await labels(db)
     ]
+
+
+async def test_a_word_on_what_only_a_newer_release_asks_for_is_left_to_it(db, said):
+    await db.execute(
+        "UPDATE transitions SET reason = 'sideways' WHERE target = 'review' AND submission_id = %(id)s", {"id": said[0]}
+    )
+
+    assert said[1:] == [each.submission_id for each in await labels(db)]

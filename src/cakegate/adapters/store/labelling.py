@@ -56,6 +56,9 @@ async def labelled(db: pool.Database, *, since: datetime | None = None, batch: i
     while True:
         found = await db.fetch(_LABELLED, {"at": at, "last": last, "batch": batch})
         for row in found:
+            if row["reason"] not in _KNOWN:
+                # Only a newer release knows whether such a word is about what the picture shows.
+                continue
             yield Labelled(
                 opinion=verdicts.Opinion(row["opinion"]),
                 said_by=row["said_by"].removeprefix("person:"),
@@ -69,6 +72,7 @@ async def labelled(db: pool.Database, *, since: datetime | None = None, batch: i
         at, last = found[-1]["said_at"], found[-1]["submission_id"]
 
 
+_KNOWN: Final = frozenset([None, *(reason.value for reason in submissions.Reason)])
 _COPIED: Final = ("submission_id", "said_at", "note", "score", "image_url", "image_sha256")
 # Each half finds its next batch by an index on its time.
 _LABELLED: Final = f"""
