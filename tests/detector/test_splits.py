@@ -72,6 +72,12 @@ def test_the_shipped_list_is_the_shipped_packs():
     assert sorted(card.held_out_sources) == sorted(CONFIG.holdout.sources)
 
 
+def test_what_the_shipped_pack_was_finished_with_holds_out_the_same_and_fits_its_weights():
+    finish = config.load(config.STARTER.with_name("finish.toml"))
+    assert (CONFIG.holdout, CONFIG.widths, CONFIG.blocks) == (finish.holdout, finish.widths, finish.blocks)
+    assert detector.Detector.load(detector.starter_pack()).card.version == finish.version
+
+
 def test_a_list_that_is_not_there_is_named(tmp_path):
     copy = tmp_path / "mine.toml"
     copy.write_text(config.STARTER.read_text(encoding="utf-8"), encoding="utf-8")
