@@ -161,7 +161,7 @@ lock: $(BIN)/uv ## Resolve the dependencies again and rewrite the lock files
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' pyproject.toml --extra train -c requirements/run.lock -o requirements/train.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --custom-compile-command 'make lock' pyproject.toml --group bench -c requirements/dev.lock -o requirements/bench.lock
+	  --custom-compile-command 'make lock' pyproject.toml --group bench -c requirements/run.lock -o requirements/bench.lock
 
 .PHONY: clean
 clean: ## Remove the virtual environment, caches and the default state folder
