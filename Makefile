@@ -138,6 +138,10 @@ chart: manifests ## Check the chart and pack it into dist/ (needs helm)
 	$(HELM) lint --strict charts/cakegate
 	$(HELM) package charts/cakegate --destination dist
 
+.PHONY: apiserver
+apiserver: $(DEV_STAMP) ## Hold the operator against the etcd and kube-apiserver in KUBEBUILDER_ASSETS
+	$(BIN)/pytest tests/operator -m "apiserver and not slow" $(ARGS)
+
 .PHONY: e2e
 e2e: $(DEV_STAMP) ## Run the scenarios on the cluster of KUBECONFIG (docs: tests/e2e/conftest.py)
 	$(BIN)/pytest tests/e2e -m e2e $(ARGS)
