@@ -101,6 +101,10 @@ soak: $(DEV_STAMP) ## Run mixed load for 15 minutes and fail on growth (ARGS="--
 chaos: $(DEV_STAMP) ## Kill and freeze the whole stack at random for minutes: SEED=n replays; ARGS="--kills 20" and more
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
+.PHONY: chaos-smoke
+chaos-smoke: $(DEV_STAMP) ## The chaos run in its short form: 40 submissions, 7 kills
+	$(BIN)/pytest tests/chaos -m slow $(ARGS)
+
 .PHONY: migrate
 migrate: $(RUN_STAMP) ## Bring the database of CAKEGATE_DATABASE_URL up to date
 	$(BIN)/cakegate migrate $(ARGS)

@@ -1,4 +1,4 @@
-"""The short form of the chaos run; `make chaos` is the long one."""
+"""The short form of the chaos run, `make chaos-smoke`; `make chaos` is the long one."""
 
 import io
 
@@ -8,6 +8,7 @@ from rich.console import Console
 from chaos import report, run
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 async def test_a_stack_that_is_killed_before_a_lying_upstream_keeps_its_promises(stack_folder):
     size = run.Size(submissions=40, kills=7, freezes=1, clients=8, lease_seconds=2.0)
