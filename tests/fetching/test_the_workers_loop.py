@@ -14,16 +14,6 @@ ADDRESS = "93.184.215.14"
 PICTURE = b"\xff\xd8\xff\xe0 a picture as far as anybody looks here " * 20_000
 
 
-def nameless(purpose):
-    """TLS without certificates, which nobody has to make or trust."""
-    context = ssl.SSLContext(purpose)
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers("AECDH-AES256-SHA:@SECLEVEL=0")
-    if purpose is ssl.PROTOCOL_TLS_CLIENT:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
-
-
 async def endless(writer):
     writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
     while True:
@@ -67,10 +57,10 @@ def test_pictures_come_whole():
 
 def test_pictures_come_whole_through_tls():
     async def fetched():
-        async with picture_hosts.hosted(nameless(ssl.PROTOCOL_TLS_SERVER)) as host:
+        async with picture_hosts.hosted(picture_hosts.nameless(ssl.PROTOCOL_TLS_SERVER)) as host:
             internet = internet_of(host, port=443)
             fetcher = internet.fetcher()
-            fetcher._guard._tls = nameless(ssl.PROTOCOL_TLS_CLIENT)
+            fetcher._guard._tls = picture_hosts.nameless(ssl.PROTOCOL_TLS_CLIENT)
             host.answer("/a.jpg", PICTURE)
             found = await fetcher.fetch("https://cakes.example/a.jpg")
             assert await internet.all_closed()
@@ -81,7 +71,7 @@ def test_pictures_come_whole_through_tls():
 
 def test_a_host_without_a_certificate_that_we_trust_is_unreachable():
     async def fetched():
-        async with picture_hosts.hosted(nameless(ssl.PROTOCOL_TLS_SERVER)) as host:
+        async with picture_hosts.hosted(picture_hosts.nameless(ssl.PROTOCOL_TLS_SERVER)) as host:
             internet = internet_of(host, port=443)
             with pytest.raises(errors.PictureUnreachable, match=r"cakes\.example cannot be spoken to"):
                 await internet.fetcher().fetch("https://cakes.example/a.jpg")

@@ -8,7 +8,7 @@ import ssl
 import conversations
 import pytest
 from conversations import BROKEN, CLOSE, ENDLESS, LENGTH, PICTURE, TAKEN
-from picture_hosts import Internet, hosted
+from picture_hosts import Internet, hosted, nameless
 
 from cakegate.domain import errors
 
@@ -227,16 +227,6 @@ async def test_a_resolver_in_trouble_is_worth_another_try(internet, fetcher, num
 
     with pytest.raises(errors.PictureUnreachable):
         await fetcher.fetch("http://cakes.example/a.jpg")
-
-
-def nameless(purpose):
-    """TLS without certificates, which nobody has to make or trust: anonymous Diffie-Hellman, over elliptic curves."""
-    context = ssl.SSLContext(purpose)
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers("AECDH-AES256-SHA:@SECLEVEL=0")
-    if purpose is ssl.PROTOCOL_TLS_CLIENT:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
 
 
 async def test_what_comes_through_tls_is_counted_as_well():
